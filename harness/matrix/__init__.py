@@ -1,0 +1,1 @@
+"""The plan, the scheduling, one cell's life, and the ledger."""
