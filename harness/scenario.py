@@ -8,10 +8,12 @@ needs a moment before it can be dumped, `ready(host, workload)`. See `docs/scena
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
 WORK = "/work"
@@ -63,23 +65,43 @@ class Workload:
     """The root process, the same number before the dump and after the restore."""
     directory: str = WORK
 
-    def ask(self, seconds: float = 20.0) -> Facts:
-        """Send SIGUSR1 and return the report that the process writes about itself.
+    def ask(self, question: str = "report", seconds: float = 20.0) -> Facts:
+        """Put a question to the process and return the report that it writes about itself.
 
-        The process answers by writing JSON to `report.json.new` in its directory and renaming it to `report.json`.
-        Raises AssertionError if it does not within `seconds`: a process that no longer answers has lost its state.
+        The question goes to the file `question` in the workload's directory, then the process gets SIGUSR1. It
+        answers by writing JSON to `report.json.new` and renaming it to `report.json`, which is taken away once read:
+        the next process must not find in a file what only this one's memory should hold. `report` describes and
+        changes nothing; `check` may consume what is under test; `corrupt WHAT` is for self-tests.
+        Raises AssertionError if it does not answer within `seconds`: such a process has lost its state.
         """
-        report = shlex.quote(f"{self.directory}/report.json")
-        ticks = max(1, int(seconds / 0.02))
         result = self.host.run(
-            f"rm -f {report}; kill -USR1 {self.pid} || exit 3; n=0; while [ ! -e {report} ]; do "
-            f"n=$((n+1)); [ $n -gt {ticks} ] && exit 4; sleep 0.02; done; cat {report}"
+            f"{self._enter()}; rm -f report.json; echo -n {shlex.quote(question)} >question; "
+            f"kill -USR1 {self.pid} || exit 3; {self._await('report.json', seconds)}; cat report.json; rm report.json"
         )
+        self._blame(result, f"did not answer {question!r} within {seconds:g} s")
+        report: Facts = json.loads(result.stdout)
+        return report
+
+    def await_ready(self, seconds: float = 20.0) -> None:
+        """Wait until the process has made the file `ready`. Raises AssertionError if it ends or does not."""
+        result = self.host.run(f"{self._enter()}; {self._await('ready', seconds)}")
+        self._blame(result, f"was not ready within {seconds:g} s")
+
+    def _enter(self) -> str:
+        return f"cd {shlex.quote(self.directory)} || exit 5"
+
+    def _await(self, name: str, seconds: float) -> str:
+        """Shell that waits for a file. /proc/uptime is read by the shell itself: in a guest a fork is dear."""
+        return (
+            f"read -r up _ </proc/uptime; end=$((${{up%%.*}}+{math.ceil(seconds)})); while [ ! -e {name} ]; do "
+            f"kill -0 {self.pid} || exit 3; read -r up _ </proc/uptime; "
+            f"[ ${{up%%.*}} -gt $end ] && exit 4; sleep 0.02; done"
+        )
+
+    def _blame(self, result: CommandResult, delay: str) -> None:
         assert result.rc != 3, f"process {self.pid} is gone: {result.stderr.strip()}"
-        assert result.rc != 4, f"process {self.pid} did not report within {seconds:g} s"
-        assert result.rc == 0, f"cannot ask process {self.pid}: {result.stderr.strip()}"
-        report_json: Facts = json.loads(result.stdout)
-        return report_json
+        assert result.rc != 4, f"process {self.pid} {delay}"
+        assert result.rc == 0, f"cannot talk to process {self.pid}: {result.stderr.strip()}"
 
 
 class ScenarioModule(Protocol):

@@ -1,0 +1,227 @@
+/*
+ * What every C workload shares: a witness of its own identity, questions from the lab, and a report about itself.
+ *
+ * The lab writes a word to the file `question` in the workload's directory and sends SIGUSR1; the workload answers
+ * with `report.json`. SIGUSR1 stays blocked in every thread and is only ever taken by sigtimedwait, so that asking
+ * interrupts nothing that is under test.
+ */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS 5
+#define WAIT_MS 8000 /* how long the workload waits for its own threads and children; a guest may be slow */
+#define MISMATCHES 16
+
+/* Made at start, kept in memory alone: a process that was started again cannot know it. */
+struct witness {
+	uint64_t nonce[2];
+	uint64_t ticks;
+	uint64_t chain; /* `ticks` steps of advance() from nonce[0]: the lab recomputes it */
+	pid_t pid;
+};
+
+static struct witness witness;
+static sigset_t question_signal;
+static FILE *report;
+static char mismatches[MISMATCHES][200];
+static int mismatch_count;
+
+static inline void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* One step of a full-period generator (Knuth's MMIX constants); harness.witness knows the same one. */
+static inline uint64_t advance(uint64_t state)
+{
+	return state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+}
+
+static inline void random_bytes(void *bytes, size_t size)
+{
+	if (getrandom(bytes, size, 0) != (ssize_t)size)
+		die("getrandom");
+}
+
+/* Call before any thread or child is made, so that all of them inherit the blocked signal. */
+static inline void witness_start(void)
+{
+	random_bytes(witness.nonce, sizeof witness.nonce);
+	witness.chain = witness.nonce[0];
+	witness.pid = getpid();
+	sigemptyset(&question_signal);
+	sigaddset(&question_signal, SIGUSR1);
+	if (sigprocmask(SIG_BLOCK, &question_signal, NULL))
+		die("sigprocmask");
+}
+
+/* Bytes that follow from `seed` alone. Every part under test gets a seed of its own from seed_for(). */
+static inline void fill(void *bytes, size_t size, uint64_t seed)
+{
+	uint8_t *at = bytes;
+
+	for (size_t i = 0; i < size; i++) {
+		seed = advance(seed);
+		at[i] = (uint8_t)(seed >> 56);
+	}
+}
+
+static inline uint64_t seed_for(unsigned part)
+{
+	return advance(witness.nonce[1] ^ (UINT64_C(0x9e3779b97f4a7c15) * (part + 1)));
+}
+
+/* FNV-1a, 64 bits: enough to notice any accident. */
+static inline uint64_t hash(const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes;
+	uint64_t value = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < size; i++)
+		value = (value ^ at[i]) * UINT64_C(0x100000001b3);
+	return value;
+}
+
+static inline void sleep_ms(long ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
+/* Wait until the value is reached, by counting naps: a clock that jumps must not decide how long this takes. */
+static inline bool reaches(const volatile uint64_t *value, uint64_t wanted)
+{
+	for (int ms = 0; ms < WAIT_MS && *value < wanted; ms += 2)
+		sleep_ms(2);
+	return *value >= wanted;
+}
+
+/* Note that something is not as it was. Text is ours: no quotes, no control characters. */
+__attribute__((format(printf, 1, 2))) static inline void mismatch(const char *format, ...)
+{
+	va_list args;
+
+	if (mismatch_count == MISMATCHES)
+		return;
+	va_start(args, format);
+	vsnprintf(mismatches[mismatch_count++], sizeof mismatches[0], format, args);
+	va_end(args);
+}
+
+static inline void compare(const char *what, const void *got, const void *want, size_t size)
+{
+	const uint8_t *left = got, *right = want;
+
+	for (size_t i = 0; i < size; i++) {
+		if (left[i] == right[i])
+			continue;
+		mismatch("%s: byte %zu of %zu is 0x%02x, expected 0x%02x", what, i, size, left[i], right[i]);
+		return;
+	}
+}
+
+static inline void compare_fill(const char *what, const void *got, size_t size, uint64_t seed)
+{
+	uint8_t *want = malloc(size);
+
+	if (!want)
+		die("malloc");
+	fill(want, size, seed);
+	compare(what, got, want, size);
+	free(want);
+}
+
+static inline void compare_number(const char *what, uint64_t got, uint64_t want)
+{
+	if (got != want)
+		mismatch("%s: is %" PRIu64 ", expected %" PRIu64, what, got, want);
+}
+
+static inline void report_number(const char *name, uint64_t value)
+{
+	fprintf(report, ", \"%s\": %" PRIu64, name, value);
+}
+
+static inline void report_text(const char *name, const char *value)
+{
+	fprintf(report, ", \"%s\": \"%s\"", name, value);
+}
+
+static inline void report_hash(const char *name, const void *bytes, size_t size)
+{
+	fprintf(report, ", \"%s\": \"%016" PRIx64 "\"", name, hash(bytes, size));
+}
+
+/* The file is only open while a report is written, so it is never part of the dumped state. */
+static inline void report_open(void)
+{
+	report = fopen("report.json.new", "we");
+	if (!report)
+		die("report.json.new");
+	fprintf(report, "{\"pid\": %d, \"remembered_pid\": %d, \"nonce\": \"%016" PRIx64 "%016" PRIx64 "\"", getpid(),
+		witness.pid, witness.nonce[0], witness.nonce[1]);
+	report_number("ticks", witness.ticks);
+	report_number("chain", witness.chain);
+}
+
+static inline void report_close(void)
+{
+	fprintf(report, ", \"mismatches\": [");
+	for (int i = 0; i < mismatch_count; i++)
+		fprintf(report, "%s\"%s\"", i ? ", " : "", mismatches[i]);
+	fprintf(report, "]}\n");
+	mismatch_count = 0;
+	if (fclose(report) || rename("report.json.new", "report.json"))
+		die("report.json");
+}
+
+/* Tell the lab that the state to be dumped has been reached. */
+static inline void ready(void)
+{
+	int fd = open("ready", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0 || close(fd))
+		die("ready");
+}
+
+static inline const char *read_question(void)
+{
+	static char question[64];
+	FILE *file = fopen("question", "re");
+
+	if (!file || !fgets(question, sizeof question, file))
+		die("question");
+	fclose(file);
+	return question;
+}
+
+/* Tick until the lab asks; return what it asked. */
+static inline const char *next_question(void)
+{
+	const struct timespec tick = { 0, TICK_MS * 1000000 };
+
+	for (;;) {
+		witness.ticks++;
+		witness.chain = advance(witness.chain);
+		if (sigtimedwait(&question_signal, NULL, &tick) == SIGUSR1)
+			return read_question();
+		if (errno != EAGAIN && errno != EINTR)
+			die("sigtimedwait");
+	}
+}

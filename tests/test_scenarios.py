@@ -1,0 +1,164 @@
+"""The scenarios' self-tests on this host, without a guest: each check passes, and each corruption makes it fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import testinfra
+
+from harness import scenario as scenarios
+from harness import witness
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"scenario_{name}", SCENARIOS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MODULES = {name: load(name) for name in NAMES}
+CORRUPTIONS = [(name, what) for name, module in MODULES.items() for what in module.CORRUPTIONS]
+
+Start = Callable[[str, Path], scenarios.Workload]
+
+
+@pytest.fixture(scope="session")
+def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All workloads compiled, and their scripts, as `bin/` in the guest has them."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    directory = tmp_path_factory.mktemp("bin")
+    for module in MODULES.values():
+        for source in module.SCENARIO.sources:
+            flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]
+            output = directory / Path(source).stem
+            command = ["gcc", *flags, "-o", str(output), str(SCENARIOS / source), *module.SCENARIO.libraries]
+            subprocess.run(command, check=True, timeout=60)
+        for file in module.SCENARIO.files:
+            shutil.copy(SCENARIOS / file, directory)
+    return directory
+
+
+def in_own_network(command: list[str]) -> list[str]:
+    """`command` in a new network namespace with loopback up; the pid stays the same."""
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        pytest.skip("unshare or ip is not installed")
+    namespaces = ["-n"] if os.geteuid() == 0 else ["-r", "-n"]
+    if subprocess.run(["unshare", *namespaces, "true"], capture_output=True, timeout=10).returncode:
+        pytest.skip("this host does not allow a network namespace")
+    return ["unshare", *namespaces, "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *command]
+
+
+@pytest.fixture()
+def start(binaries: Path) -> Iterator[Start]:
+    """Starts a scenario's workload in a directory as the lab does; ends it and its children afterwards."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(name: str, directory: Path) -> scenarios.Workload:
+        module = MODULES[name]
+        for package in module.SCENARIO.needs.packages:
+            if shutil.which(package) is None:
+                pytest.skip(f"{package} is not installed on this host")
+        directory.mkdir(exist_ok=True)
+        (directory / "ready").unlink(missing_ok=True)
+        if not (directory / "bin").exists():
+            (directory / "bin").symlink_to(binaries)
+        command = list(module.SCENARIO.command)
+        if module.SCENARIO.own_network:
+            command = in_own_network(command)
+        with (directory / "stdout.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        started.append(process)
+        host = testinfra.get_host("local://")
+        workload = scenarios.Workload(host, process.pid, directory=str(directory))
+        module.ready(host, workload)
+        return workload
+
+    yield run
+    for process in started:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        process.wait(timeout=10)
+
+
+def kill(workload: scenarios.Workload) -> None:
+    os.killpg(workload.pid, signal.SIGKILL)
+    os.waitpid(workload.pid, 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_check_passes_when_nothing_happened(name: str, start: Start, tmp_path: Path) -> None:
+    workload = start(name, tmp_path)
+    module = MODULES[name]
+    before = module.remember(workload.host, workload)
+    time.sleep(0.2)
+    module.check(workload.host, workload, before)
+    assert before["pid"] == workload.pid
+
+
+@pytest.mark.parametrize(("name", "what"), CORRUPTIONS)
+def test_corruption_is_noticed(name: str, what: str, start: Start, tmp_path: Path) -> None:
+    workload = start(name, tmp_path)
+    module = MODULES[name]
+    before = module.remember(workload.host, workload)
+    module.corrupt(workload.host, workload, what)
+    with pytest.raises(AssertionError):
+        module.check(workload.host, workload, before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_restarted_process_is_noticed(name: str, start: Start, tmp_path: Path) -> None:
+    """Even one that got the old pid, the old directory and had time to count as far as the old one."""
+    first = start(name, tmp_path)
+    module = MODULES[name]
+    before = module.remember(first.host, first)
+    kill(first)
+    with pytest.raises(AssertionError, match="is gone"):
+        module.check(first.host, first, before)
+    second = start(name, tmp_path)
+    with pytest.raises(AssertionError, match="another pid"):
+        witness.assert_same_process(second, before, second.ask())
+    before |= {"pid": second.pid, "remembered_pid": second.pid, "ticks": 0}
+    with pytest.raises(AssertionError, match="this is another process"):
+        witness.assert_same_process(second, before, second.ask())
+    with pytest.raises(AssertionError):
+        module.check(second.host, second, before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nonce_never_reaches_the_disk(name: str, start: Start, tmp_path: Path) -> None:
+    workload = start(name, tmp_path)
+    nonce = MODULES[name].remember(workload.host, workload)["nonce"]
+    assert len(nonce) == 32
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and "bin" not in path.parts]
+    assert all(nonce.encode() not in path.read_bytes() for path in files)
+    assert all(bytes.fromhex(nonce) not in path.read_bytes() for path in files)
