@@ -1,0 +1,87 @@
+#!/bin/sh
+# pid 1 of every guest, on Linux 3.11 as on 7.3: no step is assumed to work, each failure is said on the console.
+# Under emulation a fork costs 5 to 10 ms, so what the shell can do itself is done by it.
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+HOME=/root
+LANG=C.UTF-8
+export PATH HOME LANG
+
+say() {
+	echo "kmatrix: $*" >/dev/console
+}
+
+try() {
+	"$@" || say "failed with status $?: $*"
+}
+
+# The initrd may have moved its own mounts here already.
+[ -e /proc/self/stat ] || try mount -t proc -o nosuid,nodev,noexec proc /proc
+[ -e /sys/kernel ] || try mount -t sysfs -o nosuid,nodev,noexec sys /sys
+[ -e /dev/null ] || try mount -t devtmpfs -o mode=0755 dev /dev
+exec </dev/null >/dev/console 2>&1
+try mount -t tmpfs -o mode=0755,nosuid,nodev run /run
+try mount -t tmpfs -o mode=1777,nosuid,nodev tmp /tmp
+mkdir -p /dev/pts /dev/shm /dev/virtio-ports /run/kmatrix /run/lock
+try mount -t devpts -o mode=0620,gid=5,ptmxmode=0666,nosuid,noexec devpts /dev/pts
+try mount -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm
+for link in fd:/proc/self/fd stdin:/proc/self/fd/0 stdout:/proc/self/fd/1 stderr:/proc/self/fd/2; do
+	[ -e "/dev/${link%%:*}" ] || ln -s "${link#*:}" "/dev/${link%%:*}"
+done
+# cgroup2 came with 4.5. Before that the guest has no cgroups, and CRIU finds none to save.
+while read -r nodev filesystem; do
+	if [ "$filesystem" = cgroup2 ]; then
+		try mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
+	fi
+done </proc/filesystems
+# Without a udev nobody else names the ports, and their numbers depend on the order in which they were added.
+for port in /sys/class/virtio-ports/*; do
+	name=
+	[ -r "$port/name" ] && read -r name <"$port/name"
+	[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name"
+done
+
+echo kmatrix >/proc/sys/kernel/hostname
+# An oops is evidence: the guest says so on its console and goes on, unless the kernel's command line wants a panic.
+read -r cmdline </proc/cmdline
+case " $cmdline " in
+*" oops=panic "*) ;;
+*) echo 0 >/proc/sys/kernel/panic_on_oops ;;
+esac
+try ip link set lo up
+
+read -r release </proc/sys/kernel/osrelease
+read -r version </proc/sys/kernel/version
+case $release in
+[23].*)
+	# the nft behind Debian's iptables asks for what these kernels do not have, and CRIU calls iptables
+	for name in iptables iptables-restore iptables-save ip6tables ip6tables-restore ip6tables-save; do
+		ln -sf "/usr/sbin/${name%%-*}-legacy${name#"${name%%-*}"}" "/etc/alternatives/$name"
+	done
+	;;
+esac
+
+# What CRIU would have the kernel load for it one by one while a workload is frozen; a kernel has them built in, as
+# modules, or not at all.
+modprobe -qab unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag \
+	nf_tables nft_compat ip_tables ip6_tables iptable_filter ip6table_filter xt_mark nf_conntrack_netlink veth tun \
+	2>/dev/null
+
+# A cache made by another kernel gives false results.
+rm -f /run/criu.kdat
+criu=/opt/criu/sbin/criu
+[ -x $criu ] || criu=/usr/sbin/criu
+timeout 20 $criu check >/run/kmatrix/criu-check.log 2>&1
+echo "exit status $?" >>/run/kmatrix/criu-check.log
+
+read -r uptime _ </proc/uptime
+say "Linux $release $version, up $uptime s"
+echo KMATRIX-READY >/dev/console
+
+# The shell stays: it reaps what loses its parent, and an agent that dies comes back.
+while :; do
+	qemu-ga -m virtio-serial -p /dev/virtio-ports/org.qemu.guest_agent.0 -t /run \
+		>>/run/kmatrix/agent.log 2>&1
+	say "the agent ended with status $?"
+	sleep 0.2
+done
