@@ -141,6 +141,7 @@ Suite = Annotated[
 ]
 Component = Annotated[str, AfterValidator(_matching(r"[a-z0-9][a-z0-9._/+-]*", "a component such as main"))]
 Package = Annotated[str, AfterValidator(_matching(r"[a-z0-9][a-z0-9.+-]+", "a Debian package name"))]
+Archive = Annotated[str, AfterValidator(_matching(r"debian|security", "'debian' or 'security'"))]
 PackageOrGlob = Annotated[str, AfterValidator(_package_or_glob)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Timestamp = Annotated[str, AfterValidator(_timestamp)]

@@ -15,7 +15,6 @@ from harness.errors import ConfigError
 
 Accelerator = Literal["auto", "kvm", "tcg"]
 Pick = Literal["newest", "oldest", "all"]
-Archive = Literal["debian", "security"]
 
 
 class Model(BaseModel):
@@ -60,7 +59,7 @@ class Settings(Model):
     """Words added to every guest's kernel command line."""
     snapshot_mirror: fields.Url | None = None
     """The archive of dated snapshots, for kernels with `snapshot`."""
-    mirrors: Annotated[dict[Archive, fields.Url], fields.MayBeEmpty] = Field(default_factory=dict)
+    mirrors: Annotated[dict[fields.Archive, fields.Url], fields.MayBeEmpty] = Field(default_factory=dict)
     """Mirrors to use instead of those in the host's own apt configuration."""
     jobs: fields.Count | None = None
     """Guests that run at once; `null` is as many as cores and memory allow."""
