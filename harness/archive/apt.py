@@ -100,12 +100,13 @@ class Apt:
     def packages(self, pattern: str) -> list[Package]:
         """Every version of every package whose name matches the glob, oldest first."""
         self.update()
-        prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-        names = self._apt("apt-cache", "pkgnames", prefix).split()
-        matching = sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
-        if not matching:
-            return []
-        text = self._apt("apt-cache", "show", *matching)
+        return self.named(fnmatch.filter(self._names(), pattern))
+
+    def named(self, names: Iterable[str]) -> list[Package]:
+        """Every version of the packages of these names, oldest first; a name the suite lacks is no error."""
+        self.update()
+        known = sorted(set(names) & self._names())
+        text = self._apt("apt-cache", "show", *known) if known else ""
         return sorted(self._records(text), key=lambda package: package.order)
 
     def download(self, package: Package) -> Path:
@@ -125,6 +126,9 @@ class Apt:
         raise KernelUnavailable(
             f"{package.name} {package.version}: the cached file was damaged twice in a row"
         )
+
+    def _names(self) -> set[str]:
+        return set(self._apt("apt-cache", "pkgnames").split())
 
     def _fresh(self) -> bool:
         if not self._stamp.exists() or not self.config.exists():
