@@ -48,12 +48,13 @@ def find(spec: PackageKernel, settings: Settings, cache: Cache) -> list[Found]:
     if not matching:
         raise KernelUnavailable(missing(spec, _kernels_in(apts)))
     matching.sort(key=lambda pair: pair[1].order)
-    if spec.pick == "oldest":
-        chosen = matching[:1]
-    elif spec.pick == "all":
+    if spec.pick == "all":
         chosen = list({package.name: (apt, package) for apt, package in matching}.values())
     else:
-        chosen = matching[-1:]
+        version = matching[0 if spec.pick == "oldest" else -1][1].version
+        alike = [pair for pair in matching if pair[1].version == version]
+        # of one version's flavours the plain one: linux-image-*-amd64 matches the -rt-amd64 kernels too
+        chosen = [min(alike, key=lambda pair: len(pair[1].name))]
     return [Found(package, tuple(_closure(apt, package, apts))) for apt, package in chosen]
 
 
@@ -94,6 +95,10 @@ def _kernels_in(apts: Sequence[Apt]) -> list[Package]:
     return sorted((one for one in packages if is_kernel(one, "")), key=lambda package: package.order)
 
 
+def _is_split(package: Package) -> bool:
+    return any(_NEEDED.match(name) and not name.startswith("linux-base-") for name in package.depends)
+
+
 def _closure(apt: Apt, package: Package, apts: Sequence[Apt]) -> Iterator[tuple[Apt, Package]]:
     """The package and the packages of kernel files that it depends on, however deep."""
     waiting, seen = [(apt, package)], {package.name}
@@ -103,12 +108,16 @@ def _closure(apt: Apt, package: Package, apts: Sequence[Apt]) -> Iterator[tuple[
         for name in package.depends:
             if _NEEDED.match(name) and name not in seen:
                 seen.add(name)
-                waiting.append(_dependency(name, package, [apt, *apts]))
+                dependency = _dependency(name, package, [apt, *apts])
+                waiting.extend([dependency] if dependency else [])
 
 
-def _dependency(name: str, package: Package, apts: Sequence[Apt]) -> tuple[Apt, Package]:
+def _dependency(name: str, package: Package, apts: Sequence[Apt]) -> tuple[Apt, Package] | None:
     found = [(apt, candidate) for apt in apts for candidate in apt.named([name])]
     same = [pair for pair in found if pair[1].version == package.version]
+    if not found and not _is_split(package):
+        # Debian's 6.18 has all files in linux-image-* and yet names a linux-base-<release> that was never there
+        return None
     if not found:
         raise KernelUnavailable(
             f"{package.name} {package.version} needs {name}, which is not in {package.suite}",
