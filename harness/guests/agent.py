@@ -1,28 +1,53 @@
-"""The QEMU guest agent, spoken to through libvirt: run a command under a deadline, write a small file.
+"""The host's end of the guest's agent (`agent/agent.c`): run a command under a deadline, write a file, set the clock.
 
-Reference: QEMU's `qga/qapi-schema.json`. An agent's reply may hold 10 MiB at most (libvirt's QEMU_AGENT_MAX_RESPONSE)
-and large replies have been seen to kill the channel, so bulk data leaves the guest by the `kmatrix.out` port instead.
+It speaks over a libvirt stream on the domain's channel, so it works wherever libvirt reaches. A stream's callbacks
+come from libvirt's event loop; `_Wire` turns them into frames that a waiting thread picks up.
 """
 
 from __future__ import annotations
 
-import base64
-import json
+import contextlib
+import itertools
+import signal
+import struct
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import libvirt
-import libvirt_qemu
+from enum import IntEnum
 
 from harness.deadline import Deadline
 from harness.errors import DeadlineExceeded, GuestCommandFailed, GuestLost
+from harness.guests.bindings import libvirt
 
-POLL_FIRST = 0.004
-POLL_LONGEST = 0.05
-ANSWER_SECONDS = 10
-"""How long a healthy agent may take for one reply: under TCG on a loaded host tens of milliseconds are usual."""
+_HEADER = struct.Struct("<IIII")
+_MAGIC = 0x584D4B01
+_ANSWER_SECONDS = 10.0
+"""How long a healthy agent may take to answer; under TCG on a loaded host it needs milliseconds."""
+_LOOK_SECONDS = 0.25
+"""How often to look whether the guest still lives while its command runs."""
+MAX_PAYLOAD = 8 << 20
+
+
+class Request(IntEnum):
+    """Frames to the guest."""
+
+    PING = 1
+    EXEC = 2
+    SIGNAL = 3
+    WRITE = 4
+    CLOCK = 5
+
+
+class Reply(IntEnum):
+    """Frames from the guest."""
+
+    PONG = 65
+    STDOUT = 66
+    STDERR = 67
+    EXITED = 68
+    FAILED = 69
 
 
 @dataclass(frozen=True)
@@ -31,9 +56,11 @@ class CommandResult:
 
     argv: tuple[str, ...]
     returncode: int
+    """As a shell has it: 128 + signal for a command ended by a signal."""
     stdout: bytes
     stderr: bytes
-    seconds: float
+    guest_seconds: float
+    """By the guest's own monotonic clock."""
 
     @property
     def text(self) -> str:
@@ -41,73 +68,224 @@ class CommandResult:
         return self.stdout.decode("utf-8", "replace")
 
 
+def frame(kind: Request, number: int, payload: bytes = b"") -> bytes:
+    """A request as the agent reads it."""
+    return _HEADER.pack(_MAGIC, number, kind, len(payload)) + payload
+
+
+def exec_payload(argv: tuple[str, ...], stdin: bytes = b"") -> bytes:
+    """argv and stdin of a command."""
+    words = b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in argv)
+    return struct.pack("<I", len(argv)) + words + stdin
+
+
+class _Frames:
+    """Cuts a stream of bytes into frames; skips what is no frame."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
+        """(number, kind, payload) of every frame that is whole by now."""
+        self._buffer += data
+        found = []
+        while len(self._buffer) >= _HEADER.size:
+            magic, number, kind, length = _HEADER.unpack_from(self._buffer)
+            if magic != _MAGIC or length > MAX_PAYLOAD:
+                del self._buffer[0]
+                continue
+            end = _HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            found.append((number, kind, bytes(self._buffer[_HEADER.size : end])))
+            del self._buffer[:end]
+        return found
+
+
+class _Wire:
+    """A libvirt stream on the domain's channel."""
+
+    def __init__(self, connection: libvirt.virConnect, domain: libvirt.virDomain, port: str) -> None:
+        self._frames = _Frames()
+        self._inbox: deque[tuple[int, int, bytes]] = deque()
+        self._arrived = threading.Condition()
+        self._broken: str | None = None
+        self._stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
+        domain.openChannel(port, self._stream, 0)
+        self._stream.eventAddCallback(
+            libvirt.VIR_STREAM_EVENT_READABLE | libvirt.VIR_STREAM_EVENT_HANGUP | libvirt.VIR_STREAM_EVENT_ERROR,
+            self._on_event,
+            None,
+        )
+
+    def _on_event(self, stream: libvirt.virStream, _events: int, _opaque: object) -> None:
+        while True:
+            try:
+                data = stream.recv(1 << 16)
+            except libvirt.libvirtError as error:
+                self._break(str(error))
+                return
+            if data == -2:  # nothing more for now
+                return
+            if not data:
+                self._break("the stream ended")
+                return
+            found = self._frames.feed(data)
+            if found:
+                with self._arrived:
+                    self._inbox.extend(found)
+                    self._arrived.notify_all()
+
+    def _break(self, reason: str) -> None:
+        with contextlib.suppress(libvirt.libvirtError):
+            self._stream.eventRemoveCallback()
+        with self._arrived:
+            self._broken = reason
+            self._arrived.notify_all()
+
+    def send(self, data: bytes) -> None:
+        """Write all of it. Raises `GuestLost`."""
+        view = memoryview(data)
+        deadline = Deadline.after(_ANSWER_SECONDS)
+        while view:
+            try:
+                sent = self._stream.send(bytes(view[: 1 << 16]))
+            except libvirt.libvirtError as error:
+                raise GuestLost(f"the guest's agent cannot be reached: {error}") from error
+            if sent == -2:  # the guest reads more slowly than we write
+                if deadline.passed:
+                    raise GuestLost("the guest's agent does not read what it is sent")
+                time.sleep(0.002)
+                continue
+            view = view[sent:]
+
+    def receive(self, seconds: float) -> tuple[int, int, bytes] | None:
+        """The next frame, or None after `seconds`. Raises `GuestLost` when the channel is closed."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._inbox or self._broken, seconds)
+            if self._inbox:
+                return self._inbox.popleft()
+            if self._broken:
+                raise GuestLost(f"the guest's agent channel is closed: {self._broken}")
+            return None
+
+    def close(self) -> None:
+        """Stop listening and let go of the channel."""
+        with contextlib.suppress(libvirt.libvirtError):
+            self._stream.eventRemoveCallback()
+        with contextlib.suppress(libvirt.libvirtError):
+            self._stream.abort()
+
+
 class Agent:
-    """The agent of one domain. `watch` is called while waiting and raises if the guest is in trouble."""
+    """The agent of one domain. `watch` is called now and then while waiting and raises if the guest is in trouble.
 
-    def __init__(self, domain: libvirt.virDomain, watch: Callable[[], None]) -> None:
-        self._domain = domain
+    Not for use by two threads at once.
+    """
+
+    def __init__(
+        self,
+        connection: libvirt.virConnect,
+        domain: libvirt.virDomain,
+        port: str,
+        watch: Callable[[], None],
+    ) -> None:
+        self._wire = _Wire(connection, domain, port)
         self._watch = watch
+        # From the clock, so that an answer to another connection's request is never taken for one to ours.
+        self._numbers = itertools.count(time.monotonic_ns() & 0x3FFFFFFF)
 
-    def ask(self, command: str, deadline: Deadline, **arguments: Any) -> Any:  # noqa: ANN401  the agent's JSON
-        """One agent command. Raises `GuestLost` when nobody answers and `GuestCommandFailed` on the agent's own error."""
-        request: dict[str, Any] = {"execute": command}
-        if arguments:
-            request["arguments"] = arguments
-        seconds = max(1, min(ANSWER_SECONDS, round(deadline.remaining)))
-        try:
-            reply = libvirt_qemu.qemuAgentCommand(self._domain, json.dumps(request), seconds, 0)
-        except libvirt.libvirtError as error:
-            self._watch()
-            code = error.get_error_code()
-            if code in (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_OPERATION_INVALID):
-                raise GuestLost(f"the guest's agent does not answer {command}: {error}") from error
-            raise GuestCommandFailed(f"the guest's agent refuses {command}: {error}") from error
-        return json.loads(reply)["return"]
+    def ping(self, deadline: Deadline) -> None:
+        """Return once the agent answers. Raises `GuestLost` or what is wrong with the guest."""
+        self._request(Request.PING, b"", deadline)
 
-    def alive(self) -> bool:
-        """Whether the agent answers within a second."""
+    def alive(self, seconds: float = 2.0) -> bool:
+        """Whether the agent answers."""
         try:
-            self.ask("guest-ping", Deadline.after(1))
+            self.ping(Deadline.after(seconds))
         except (GuestLost, GuestCommandFailed):
             return False
         return True
 
-    def run(
-        self, argv: tuple[str, ...], deadline: Deadline, stdin: bytes = b"", environment: tuple[str, ...] = ()
-    ) -> CommandResult:
-        """Run a command to its end. Raises `DeadlineExceeded`; the command is then killed, as far as it lets itself."""
-        started = time.monotonic()
-        arguments: dict[str, Any] = {"path": argv[0], "arg": list(argv[1:]), "capture-output": True}
-        if stdin:
-            arguments["input-data"] = base64.b64encode(stdin).decode()
-        if environment:
-            arguments["env"] = list(environment)
-        pid = self.ask("guest-exec", deadline, **arguments)["pid"]
-        pause = POLL_FIRST
-        while True:
-            status = self.ask("guest-exec-status", Deadline.after(ANSWER_SECONDS), pid=pid)
-            if status["exited"]:
-                break
-            if deadline.passed:
-                self._kill(pid)
-                raise DeadlineExceeded(f"{' '.join(argv)[:200]}: not done within {deadline.seconds:g} s")
-            self._watch()
-            time.sleep(min(pause, deadline.remaining))
-            pause = min(pause * 1.5, POLL_LONGEST)
-        return CommandResult(
-            argv=argv,
-            # A command ended by a signal has no exit code; shells call it 128 + signal.
-            returncode=status.get("exitcode", 128 + status.get("signal", 0)),
-            stdout=base64.b64decode(status.get("out-data", "")),
-            stderr=base64.b64decode(status.get("err-data", "")),
-            seconds=time.monotonic() - started,
-        )
-
-    def _kill(self, pid: int) -> None:
-        self.ask("guest-exec", Deadline.after(ANSWER_SECONDS), path="/bin/kill", arg=["-KILL", str(pid)])
+    def set_clock(self, epoch_seconds: float, deadline: Deadline) -> None:
+        """Set the guest's CLOCK_REALTIME."""
+        self._request(Request.CLOCK, struct.pack("<Q", int(epoch_seconds * 1e9)), deadline)
 
     def write(self, path: str, data: bytes, deadline: Deadline) -> None:
-        """Write a small file (under a MiB) in the guest."""
-        handle = self.ask("guest-file-open", deadline, path=path, mode="w")
-        self.ask("guest-file-write", deadline, handle=handle, **{"buf-b64": base64.b64encode(data).decode()})
-        self.ask("guest-file-close", deadline, handle=handle)
+        """Write a file (mode 0755, under 8 MiB) in the guest."""
+        self._request(Request.WRITE, path.encode() + b"\0" + data, deadline)
+
+    def run(self, argv: tuple[str, ...], deadline: Deadline, stdin: bytes = b"") -> CommandResult:
+        """Run a command to its end. Raises `DeadlineExceeded` after having killed the command's session."""
+        number = self._send(Request.EXEC, exec_payload(argv, stdin))
+        output: dict[int, list[bytes]] = {Reply.STDOUT: [], Reply.STDERR: []}
+        while True:
+            kind, payload = self._next(number, deadline, " ".join(argv)[:200])
+            if kind in output:
+                output[kind].append(payload)
+            elif kind == Reply.EXITED:
+                code, _, nanoseconds = struct.unpack("<IIQ", payload)
+                return CommandResult(
+                    argv,
+                    code,
+                    b"".join(output[Reply.STDOUT]),
+                    b"".join(output[Reply.STDERR]),
+                    nanoseconds / 1e9,
+                )
+            else:
+                raise GuestCommandFailed(f"the guest cannot run {argv[0]}: {payload.decode('utf-8', 'replace')}")
+
+    def _send(self, kind: Request, payload: bytes) -> int:
+        number = next(self._numbers)
+        try:
+            self._wire.send(frame(kind, number, payload))
+        except GuestLost:
+            self._watch()
+            raise
+        return number
+
+    def _request(self, kind: Request, payload: bytes, deadline: Deadline) -> None:
+        number = self._send(kind, payload)
+        limit = deadline.sooner(_ANSWER_SECONDS)
+        while True:
+            got = self._receive(min(_LOOK_SECONDS, limit.remaining))
+            if got is not None and got[0] == number:
+                break
+            if limit.passed:
+                raise GuestLost(f"the guest's agent does not answer within {limit.seconds:g} s")
+            self._watch()
+        if got[1] == Reply.FAILED:
+            raise GuestCommandFailed(f"the guest's agent: {got[2].decode('utf-8', 'replace')}")
+
+    def _next(self, number: int, deadline: Deadline, what: str) -> tuple[int, bytes]:
+        while True:
+            got = self._receive(min(_LOOK_SECONDS, deadline.remaining))
+            if got is not None and got[0] == number:
+                return got[1], got[2]
+            if deadline.passed:
+                self._abandon(number)
+                raise DeadlineExceeded(f"{what}: not done within {deadline.seconds:g} s")
+            if got is None:
+                self._watch()
+
+    def _receive(self, seconds: float) -> tuple[int, int, bytes] | None:
+        try:
+            return self._wire.receive(seconds)
+        except GuestLost:
+            self._watch()
+            raise
+
+    def _abandon(self, number: int) -> None:
+        """Kill a command that took too long and wait for its end, so that the agent is free again."""
+        self._send(Request.SIGNAL, struct.pack("<I", signal.SIGKILL))
+        limit = Deadline.after(_ANSWER_SECONDS)
+        while not limit.passed:
+            got = self._receive(min(_LOOK_SECONDS, limit.remaining))
+            if got is not None and got[0] == number and got[1] == Reply.EXITED:
+                return
+            self._watch()
+        raise GuestLost("the guest's agent cannot end a command that took too long")
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self._wire.close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-AGENT_PORT = "org.qemu.guest_agent.0"
+AGENT_PORT = "kmatrix.agent"
 OUT_PORT = "kmatrix.out"
 
 
