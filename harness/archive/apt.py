@@ -67,6 +67,7 @@ class Apt:
         self.source = source
         self.arch = arch
         self._cache = cache
+        self._known: frozenset[str] | None = None
         self._key = key_of(line=source.line(), arch=arch)
         self.directory = cache.path("apt", self._key)
 
@@ -94,18 +95,24 @@ class Apt:
                     raise
                 _LOG.warning("%s; using the lists fetched before", error)
                 return
+            self._known = None
             self._stamp.touch()
             self._apt("apt-cache", "gencaches")
 
+    def names(self) -> frozenset[str]:
+        """The names of all packages in the suite."""
+        self.update()
+        if self._known is None:
+            self._known = frozenset(self._apt("apt-cache", "pkgnames").split())
+        return self._known
+
     def packages(self, pattern: str) -> list[Package]:
         """Every version of every package whose name matches the glob, oldest first."""
-        self.update()
-        return self.named(fnmatch.filter(self._names(), pattern))
+        return self.named(fnmatch.filter(self.names(), pattern))
 
     def named(self, names: Iterable[str]) -> list[Package]:
         """Every version of the packages of these names, oldest first; a name the suite lacks is no error."""
-        self.update()
-        known = sorted(set(names) & self._names())
+        known = sorted(self.names().intersection(names))
         text = self._apt("apt-cache", "show", *known) if known else ""
         return sorted(self._records(text), key=lambda package: package.order)
 
@@ -126,9 +133,6 @@ class Apt:
         raise KernelUnavailable(
             f"{package.name} {package.version}: the cached file was damaged twice in a row"
         )
-
-    def _names(self) -> set[str]:
-        return set(self._apt("apt-cache", "pkgnames").split())
 
     def _fresh(self) -> bool:
         if not self._stamp.exists() or not self.config.exists():

@@ -39,20 +39,25 @@ class Found:
 def find(spec: PackageKernel, settings: Settings, cache: Cache) -> list[Found]:
     """The kernels that `spec` means, oldest first: one, or with `pick: all` every one.
 
-    Raises `KernelUnavailable`, saying what the suites do have, if there is no such package.
+    A kernel whose parts are not all in the archive any more is passed over.
+    Raises `KernelUnavailable`, saying what the suites do have, if nothing is left.
     """
     apts = open_suites(spec, settings, cache)
     matching = [(apt, package) for apt in apts for package in apt.packages(spec.package)]
     if spec.pick is not None:
         matching = [(apt, package) for apt, package in matching if is_kernel(package, spec.package)]
     if not matching:
-        raise KernelUnavailable(missing(spec, _kernels_in(apts)))
-    matching.sort(key=lambda pair: pair[1].order)
+        raise KernelUnavailable(missing(spec, apts))
+    whole = sorted(
+        (pair for pair in matching if not lost_parts(pair[1], apts)), key=lambda pair: pair[1].order
+    )
+    if not whole:
+        raise KernelUnavailable(incomplete(spec, matching[-1][1], apts))
     if spec.pick == "all":
-        chosen = list({package.name: (apt, package) for apt, package in matching}.values())
+        chosen = list({package.name: (apt, package) for apt, package in whole}.values())
     else:
-        version = matching[0 if spec.pick == "oldest" else -1][1].version
-        alike = [pair for pair in matching if pair[1].version == version]
+        version = whole[0 if spec.pick == "oldest" else -1][1].version
+        alike = [pair for pair in whole if pair[1].version == version]
         # of one version's flavours the plain one: linux-image-*-amd64 matches the -rt-amd64 kernels too
         chosen = [min(alike, key=lambda pair: len(pair[1].name))]
     return [Found(package, tuple(_closure(apt, package, apts))) for apt, package in chosen]
@@ -77,26 +82,47 @@ def is_kernel(package: Package, glob: str) -> bool:
     return "unsigned" in glob or not package.name.endswith("-unsigned")
 
 
-def missing(spec: PackageKernel, kernels: Sequence[Package]) -> str:
-    """The message for a package that is not there, with those that are: the same flavour first."""
-    flavour = _FLAVOUR.search(spec.package)
-    alike = [package for package in kernels if flavour and package.name.endswith(f"-{flavour['flavour']}")]
-    shown = list(dict.fromkeys(f"{package.name} {package.version}" for package in (alike or kernels)))
-    where = " or ".join(spec.suite) + (f" of {spec.snapshot}" if spec.snapshot else "")
+def lost_parts(package: Package, apts: Sequence[Apt]) -> list[str]:
+    """The packages that a kernel is made of and that the suites no longer have.
+
+    Signed packages (linux-image, linux-binary) stay in the archive when a newer version comes, but the
+    linux-modules and linux-base that they need, which are built from another source package, are removed.
+    """
+    names = [name for name in package.depends if _NEEDED.match(name)]
+    lost = [name for name in names if not any(name in apt.names() for apt in apts)]
+    # 6.18 has all its files in linux-image-*, and names a linux-base-* that it can do without
+    split = any(not name.startswith("linux-base-") for name in names)
+    return lost if split else []
+
+
+def missing(spec: PackageKernel, apts: Sequence[Apt]) -> str:
+    """The message for a package that is not there, with those that are."""
     what = "matches nothing" if spec.pick else "is not"
-    if not shown:
-        return f"{spec.package} {what} in {where}; it has no kernel at all"
-    more = f", and {len(shown) - _MENTIONED} older" if len(shown) > _MENTIONED else ""
-    return f"{spec.package} {what} in {where}; it has: {', '.join(shown[-_MENTIONED:])}{more}"
+    return f"{spec.package} {what} in {_where(spec)}; it has{_has(spec, apts)}"
 
 
-def _kernels_in(apts: Sequence[Apt]) -> list[Package]:
+def incomplete(spec: PackageKernel, package: Package, apts: Sequence[Apt]) -> str:
+    """The message for a package that is there while what it needs is not."""
+    lost = ", ".join(lost_parts(package, apts))
+    return f"{package.name} in {_where(spec)} is incomplete, {lost} is gone; whole are{_has(spec, apts)}"
+
+
+def _where(spec: PackageKernel) -> str:
+    return " or ".join(spec.suite) + (f" of {spec.snapshot}" if spec.snapshot else "")
+
+
+def _has(spec: PackageKernel, apts: Sequence[Apt]) -> str:
+    """The newest kernels that there are, of the wanted flavour if there are any of that."""
     packages = [package for apt in apts for package in apt.packages(f"{_PREFIX}[0-9]*")]
-    return sorted((one for one in packages if is_kernel(one, "")), key=lambda package: package.order)
-
-
-def _is_split(package: Package) -> bool:
-    return any(_NEEDED.match(name) and not name.startswith("linux-base-") for name in package.depends)
+    whole = [package for package in packages if is_kernel(package, "") and not lost_parts(package, apts)]
+    whole.sort(key=lambda package: package.order)
+    flavour = _FLAVOUR.search(spec.package)
+    alike = [package for package in whole if flavour and package.name.endswith(f"-{flavour['flavour']}")]
+    shown = list(dict.fromkeys(f"{package.name} {package.version}" for package in alike or whole))
+    if not shown:
+        return " no kernel at all"
+    more = f", and {len(shown) - _MENTIONED} older" if len(shown) > _MENTIONED else ""
+    return f": {', '.join(shown[-_MENTIONED:])}{more}"
 
 
 def _closure(apt: Apt, package: Package, apts: Sequence[Apt]) -> Iterator[tuple[Apt, Package]]:
@@ -108,19 +134,11 @@ def _closure(apt: Apt, package: Package, apts: Sequence[Apt]) -> Iterator[tuple[
         for name in package.depends:
             if _NEEDED.match(name) and name not in seen:
                 seen.add(name)
-                dependency = _dependency(name, package, [apt, *apts])
-                waiting.extend([dependency] if dependency else [])
+                waiting.extend(_dependency(name, package, apts))
 
 
-def _dependency(name: str, package: Package, apts: Sequence[Apt]) -> tuple[Apt, Package] | None:
+def _dependency(name: str, package: Package, apts: Sequence[Apt]) -> list[tuple[Apt, Package]]:
+    """The version that goes with the package, or the newest; empty for a part that can be done without."""
     found = [(apt, candidate) for apt in apts for candidate in apt.named([name])]
     same = [pair for pair in found if pair[1].version == package.version]
-    if not found and not _is_split(package):
-        # Debian's 6.18 has all files in linux-image-* and yet names a linux-base-<release> that was never there
-        return None
-    if not found:
-        raise KernelUnavailable(
-            f"{package.name} {package.version} needs {name}, which is not in {package.suite}",
-            hint="the mirror may be in the middle of an update: try again later",
-        )
-    return same[0] if same else max(found, key=lambda pair: pair[1].order)
+    return (same or sorted(found, key=lambda pair: pair[1].order, reverse=True))[:1]
