@@ -65,7 +65,7 @@ class Workload:
     """The root process, the same number before the dump and after the restore."""
     directory: str = WORK
 
-    def ask(self, question: str = "report", seconds: float = 20.0) -> Facts:
+    def ask(self, question: str = "report", seconds: float = 30.0) -> Facts:
         """Put a question to the process and return the report that it writes about itself.
 
         The question goes to the file `question` in the workload's directory, then the process gets SIGUSR1. It
@@ -91,10 +91,11 @@ class Workload:
         return f"cd {shlex.quote(self.directory)} || exit 5"
 
     def _await(self, name: str, seconds: float) -> str:
-        """Shell that waits for a file. /proc/uptime is read by the shell itself: in a guest a fork is dear."""
+        """Shell that waits for a file. It reads /proc by itself: in a guest a fork is dear."""
         return (
             f"read -r up _ </proc/uptime; end=$((${{up%%.*}}+{math.ceil(seconds)})); while [ ! -e {name} ]; do "
-            f"kill -0 {self.pid} || exit 3; read -r up _ </proc/uptime; "
+            f"read -r stat </proc/{self.pid}/stat || exit 3; case $stat in *') Z '*) exit 3;; esac; "
+            f"read -r up _ </proc/uptime; "
             f"[ ${{up%%.*}} -gt $end ] && exit 4; sleep 0.02; done"
         )
 

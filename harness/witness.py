@@ -49,11 +49,11 @@ def assert_same_process(workload: Workload, before: Facts, after: Facts) -> None
 
 def assert_unharmed(workload: Workload, before: Facts, after: Facts) -> None:
     """Assert that it is the same process and that it found nothing wrong with itself."""
-    assert after["mismatches"] == [], "the process finds its own state changed"
+    assert after["mismatches"] == [], "; ".join(after["mismatches"])
     assert_same_process(workload, before, after)
 
 
 def assert_unchanged(before: Facts, after: Facts, *names: str) -> None:
     """Assert that the named facts are what they were. Raises AssertionError naming each that is not."""
     changed = {name: (before[name], after.get(name)) for name in names if before[name] != after.get(name)}
-    assert changed == {}, "changed (before, after)"
+    assert changed == {}, f"changed (before, after): {changed}"

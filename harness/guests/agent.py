@@ -1,4 +1,4 @@
-"""The host's end of the guest's agent (`agent/agent.c`): run a command under a deadline, write a file, set the clock.
+"""The host's end of the guest's agent (`agent/agent.c`): run a command under a deadline, write a file, wake it after a reset.
 
 It speaks over a libvirt stream on the domain's channel, so it works wherever libvirt reaches. A stream's callbacks
 come from libvirt's event loop; `_Wire` turns them into frames that a waiting thread picks up.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 import struct
 import threading
@@ -37,7 +38,7 @@ class Request(IntEnum):
     EXEC = 2
     SIGNAL = 3
     WRITE = 4
-    CLOCK = 5
+    WAKE = 5
 
 
 class Reply(IntEnum):
@@ -113,7 +114,9 @@ class _Wire:
         self._stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
         domain.openChannel(port, self._stream, 0)
         self._stream.eventAddCallback(
-            libvirt.VIR_STREAM_EVENT_READABLE | libvirt.VIR_STREAM_EVENT_HANGUP | libvirt.VIR_STREAM_EVENT_ERROR,
+            libvirt.VIR_STREAM_EVENT_READABLE
+            | libvirt.VIR_STREAM_EVENT_HANGUP
+            | libvirt.VIR_STREAM_EVENT_ERROR,
             self._on_event,
             None,
         )
@@ -207,9 +210,9 @@ class Agent:
             return False
         return True
 
-    def set_clock(self, epoch_seconds: float, deadline: Deadline) -> None:
-        """Set the guest's CLOCK_REALTIME."""
-        self._request(Request.CLOCK, struct.pack("<Q", int(epoch_seconds * 1e9)), deadline)
+    def wake(self, deadline: Deadline) -> None:
+        """Set the guest's CLOCK_REALTIME to the host's and reseed its random numbers."""
+        self._request(Request.WAKE, struct.pack("<Q", time.time_ns()) + os.urandom(64), deadline)
 
     def write(self, path: str, data: bytes, deadline: Deadline) -> None:
         """Write a file (mode 0755, under 8 MiB) in the guest."""
@@ -233,7 +236,9 @@ class Agent:
                     nanoseconds / 1e9,
                 )
             else:
-                raise GuestCommandFailed(f"the guest cannot run {argv[0]}: {payload.decode('utf-8', 'replace')}")
+                raise GuestCommandFailed(
+                    f"the guest cannot run {argv[0]}: {payload.decode('utf-8', 'replace')}"
+                )
 
     def _send(self, kind: Request, payload: bytes) -> int:
         number = next(self._numbers)

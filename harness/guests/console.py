@@ -19,7 +19,10 @@ _TROUBLE: tuple[tuple[re.Pattern[bytes], type[GuestError]], ...] = (
     (re.compile(_AT_START + rb"((?:watchdog: )?Watchdog detected hard LOCKUP[^\r\n]*)"), GuestHang),
     (re.compile(_AT_START + rb"((?:rcu: )?INFO: rcu_\w+ (?:self-)?detected stall[^\r\n]*)"), GuestHang),
     (re.compile(_AT_START + rb"(BUG: [^\r\n]*)"), KernelOops),
-    (re.compile(_AT_START + rb"((?:Oops|general protection fault|invalid opcode|divide error)[^\r\n]*)"), KernelOops),
+    (
+        re.compile(_AT_START + rb"((?:Oops|general protection fault|invalid opcode|divide error)[^\r\n]*)"),
+        KernelOops,
+    ),
     (re.compile(_AT_START + rb"(kernel BUG at [^\r\n]*)"), KernelOops),
     (re.compile(_AT_START + rb"(Unable to handle kernel [^\r\n]*)"), KernelOops),
     (re.compile(_AT_START + rb"(WARNING: possible circular locking dependency[^\r\n]*)"), KernelOops),

@@ -15,7 +15,16 @@ from harness.errors import BootTimeout, GuestHang, GuestLost, HostError, QemuDie
 from harness.guests import console as consoles
 from harness.guests.agent import Agent, CommandResult
 from harness.guests.bindings import libvirt, libvirt_qemu
-from harness.guests.domain import AGENT_PORT, AgentPort, Console, Device, Disk, DomainSpec, OutPort, domain_xml
+from harness.guests.domain import (
+    AGENT_PORT,
+    AgentPort,
+    Console,
+    Device,
+    Disk,
+    DomainSpec,
+    OutPort,
+    domain_xml,
+)
 
 if TYPE_CHECKING:
     from harness.guests.hypervisor import Hypervisor
@@ -143,13 +152,19 @@ class Guest:
         if said := self.monitor(f"savevm {_SNAPSHOT}").strip():
             raise HostError(f"QEMU cannot snapshot the guest: {said}")
 
+    def park(self) -> None:
+        """Stop its processor until the next `reset`: a workload left behind must not burn the host's."""
+        self.monitor("stop")
+
     def reset(self) -> None:
-        """Return to the snapshot: a pristine kernel in about 0.1 s, its clock set to the present."""
+        """Return to the snapshot: a pristine kernel in about 0.1 s, its clock set to the present and its
+        random numbers reseeded."""
         self.console.mark()
         if said := self.monitor(f"loadvm {_SNAPSHOT}").strip():
             raise QemuDied(f"QEMU cannot reset the guest: {said}")
         os.truncate(self.out, 0)
-        self._live_agent.set_clock(time.time(), Deadline.after(_AGENT_RETURNS))
+        self.monitor("cont")
+        self._live_agent.wake(Deadline.after(_AGENT_RETURNS))
 
     def run(self, *argv: str, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end. Raises `DeadlineExceeded` and every `GuestError`."""

@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.guests.bindings import libvirt
 import psutil
 from filelock import FileLock, Timeout
 
 from harness.cache import Cache
 from harness.errors import HostError
+from harness.guests.bindings import libvirt
 
 EMBED = "qemu:///embed"
 _QEMU_CONF = """\

@@ -64,9 +64,7 @@ class Attempt:
     def from_json(cls, record: dict[str, Any]) -> Attempt:
         """Read a line's object back. Raises KeyError or ValueError on a line of another shape."""
         values = {k: v for k, v in record.items() if k in cls.__dataclass_fields__}
-        values["cell"] = Cell(
-            *(record[k] for k in ("userland", "mode", "scenario", "source", "destination"))
-        )
+        values["cell"] = Cell(*(record[k] for k in ("userland", "mode", "scenario", "source", "destination")))
         values["isolation"] = Isolation(record["isolation"])
         values["outcome"] = Outcome(record["outcome"])
         values["phase"] = Phase(record["phase"])

@@ -11,12 +11,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,7 +28,7 @@
 #define MAGIC 0x584d4b01u /* 01 "KMX" */
 #define MAX_PAYLOAD (8u << 20)
 
-enum request { PING = 1, EXEC = 2, SIGNAL = 3, WRITE = 4, CLOCK = 5 };
+enum request { PING = 1, EXEC = 2, SIGNAL = 3, WRITE = 4, WAKE = 5 };
 enum reply { PONG = 65, STDOUT = 66, STDERR = 67, EXITED = 68, FAILED = 69 };
 
 struct header {
@@ -279,19 +281,28 @@ static void write_file(uint32_t id, char *payload, uint32_t length)
 	reply(id, PONG, NULL, 0);
 }
 
-static void set_clock(uint32_t id, const char *payload, uint32_t length)
+/* After a reset the clock stands in the past and every guest of one snapshot would draw the same random numbers. */
+static void wake(uint32_t id, const char *payload, uint32_t length)
 {
 	uint64_t nanoseconds;
 	struct timespec now;
+	int random;
 
 	errno = EINVAL;
-	if (length != sizeof(nanoseconds))
+	if (length < sizeof(nanoseconds))
 		return fail(id, "malformed time");
 	memcpy(&nanoseconds, payload, sizeof(nanoseconds));
 	now.tv_sec = nanoseconds / 1000000000u;
 	now.tv_nsec = nanoseconds % 1000000000u;
 	if (clock_settime(CLOCK_REALTIME, &now))
 		return fail(id, "cannot set the clock");
+	payload += sizeof(nanoseconds);
+	length -= sizeof(nanoseconds);
+	random = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+	if (random < 0 || write(random, payload, length) != length)
+		return fail(id, "cannot reseed /dev/urandom");
+	ioctl(random, RNDRESEEDCRNG); /* since 4.14; before that writing is all there is */
+	close(random);
 	reply(id, PONG, NULL, 0);
 }
 
@@ -328,8 +339,8 @@ static void serve(struct command *command)
 	case WRITE:
 		write_file(header.id, payload, header.length);
 		break;
-	case CLOCK:
-		set_clock(header.id, payload, header.length);
+	case WAKE:
+		wake(header.id, payload, header.length);
 		break;
 	default:
 		errno = ENOSYS;

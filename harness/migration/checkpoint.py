@@ -1,0 +1,143 @@
+"""Checkpoints: the images of one scenario dumped on one kernel, with a manifest, kept by content."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.cache import Cache, key_of, sha256_of
+from harness.errors import CheckpointDamaged
+
+_DATA = "checkpoint.tar"
+_MANIFEST = "manifest.json"
+_KIND = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """All that decides what a checkpoint holds. Two checkpoints with one origin are interchangeable."""
+
+    run: str
+    """Checkpoints are made anew for every run, or a dump that began to fail would go unseen."""
+    userland: str
+    userland_sha256: str
+    criu: str
+    kernel_sha256: str
+    kernel_release: str
+    scenario: str
+    scenario_sha256: str
+    accelerator: str
+    cpu: str
+    kernel_command_line: str
+
+    @property
+    def key(self) -> str:
+        """The name under which it is looked up."""
+        return key_of(**asdict(self))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint is and how it was made. CRIU's own inventory names no kernel."""
+
+    origin: Origin
+    sha256: str
+    """Of the tar: work directory and CRIU's images."""
+    bytes: int
+    pid: int
+    uptime: str
+    """The source guest's uptime at the dump, seconds as /proc/uptime has them."""
+    dump_command: tuple[str, ...]
+    workload_command: tuple[str, ...]
+    facts: dict[str, Any]
+    """What the scenario remembered."""
+    dump_seconds: float
+    image_bytes: int
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest's file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Manifest:
+        """Read `as_json` back. Raises KeyError or TypeError on another shape."""
+        return cls(
+            **{
+                **record,
+                "origin": Origin(**record["origin"]),
+                "dump_command": tuple(record["dump_command"]),
+                "workload_command": tuple(record["workload_command"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in the store."""
+
+    manifest: Manifest
+    data: Path
+
+    def verify(self) -> None:
+        """Raise `CheckpointDamaged` unless the data are what was dumped."""
+        if not self.data.is_file():
+            raise CheckpointDamaged(f"{self.data.name} of {self.manifest.origin.scenario} is gone")
+        size = self.data.stat().st_size
+        if size != self.manifest.bytes:
+            raise CheckpointDamaged(
+                f"the checkpoint has {size} bytes, its manifest says {self.manifest.bytes}"
+            )
+        if sha256_of(self.data) != self.manifest.sha256:
+            raise CheckpointDamaged("the checkpoint's checksum is not its manifest's")
+
+
+class CheckpointStore:
+    """Checkpoints by content; an index leads from an origin to the content."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._index = cache.root / _KIND / "index"
+
+    def put(self, manifest: Manifest, data: Path) -> Checkpoint:
+        """Move `data` into the store. A second checkpoint of the same origin replaces the first in the index."""
+
+        def make(directory: Path) -> None:
+            shutil.move(data, directory / _DATA)
+            (directory / _MANIFEST).write_text(json.dumps(manifest.as_json()))
+
+        # The manifest is part of the content: what was remembered belongs to the memory that was dumped.
+        address = key_of(**manifest.as_json())
+        entry = self._cache.entry(_KIND, address, make)
+        self._index.mkdir(parents=True, exist_ok=True)
+        temporary = self._index / f".{manifest.origin.key}.{os.getpid()}"
+        temporary.write_text(address)
+        temporary.rename(self._index / manifest.origin.key)
+        return Checkpoint(manifest, entry / _DATA)
+
+    def get(self, origin: Origin) -> Checkpoint | None:
+        """The checkpoint with this origin, verified; None if there is none or what there is is damaged."""
+        pointer = self._index / origin.key
+        try:
+            entry = self._cache.path(_KIND, pointer.read_text())
+            manifest = Manifest.from_json(json.loads((entry / _MANIFEST).read_text()))
+            found = Checkpoint(manifest, entry / _DATA)
+            if manifest.origin != origin:
+                raise CheckpointDamaged("the manifest is another checkpoint's")
+            found.verify()
+        except FileNotFoundError:
+            return None
+        except (CheckpointDamaged, KeyError, TypeError, ValueError):
+            self.drop(origin)
+            return None
+        return found
+
+    def drop(self, origin: Origin) -> None:
+        """Forget a checkpoint, because it is damaged or no longer wanted."""
+        pointer = self._index / origin.key
+        if pointer.exists():
+            self._cache.drop(_KIND, pointer.read_text())
+            pointer.unlink(missing_ok=True)

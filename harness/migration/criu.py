@@ -1,0 +1,45 @@
+"""CRIU's command lines. A CRIU of 2014 is as welcome as today's: only options that the binary knows are given to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+IMAGES = "/checkpoint/images"
+LOGS = "/checkpoint/logs"
+DUMP_LOG = f"{LOGS}/dump.log"
+RESTORE_LOG = f"{LOGS}/restore.log"
+
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]+)")
+
+# CRIU's exit code cannot be trusted either way (1.3.1 and 1.7.2 return 0 from a failed `restore -d`), but every
+# version since 1.0 says these words, and says them last.
+DUMP_DONE = "Dumping finished successfully"
+RESTORE_DONE = "Restore finished successfully"
+
+
+@dataclass(frozen=True)
+class Criu:
+    """One CRIU binary in a guest."""
+
+    path: str
+    version: str
+    options: frozenset[str]
+    """The long options that its `--help` names."""
+
+    def missing(self, wanted: tuple[str, ...]) -> list[str]:
+        """Which of a scenario's options this CRIU does not know."""
+        return [option for option in wanted if option.partition("=")[0] not in self.options]
+
+    def dump(self, pid: int, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """argv that checkpoints the tree under `pid` and ends it."""
+        return (self.path, "dump", "-t", str(pid), "-D", IMAGES, "-o", DUMP_LOG, "-v4", *extra)
+
+    def restore(self, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """argv that brings the tree back and leaves it running."""
+        return (self.path, "restore", "-D", IMAGES, "-o", RESTORE_LOG, "-v4", "-d", *extra)
+
+
+def known_options(help_text: str) -> frozenset[str]:
+    """The long options that `criu --help` names."""
+    return frozenset(_OPTION.findall(help_text))

@@ -1,0 +1,99 @@
+#!/bin/sh
+# The lab's steps inside a guest; the host calls `lab STEP ARGUMENTS`. Under emulation a fork and exec costs 20 to
+# 40 ms, so what the shell can do itself is done by it. Each step prints what the host wants to know, nothing else.
+#
+#   lab prepare                        once, before the snapshot
+#   lab start own|shared COMMAND...    unpack the input, start the workload, print its pid
+#   lab dump COMMAND...                run CRIU, print its exit code, its seconds and the uptime
+#   lab pack                           write work directory and images to the out port
+#   lab restore UPTIME COMMAND...      unpack the input, run CRIU, print its exit code and its seconds
+#   lab logs                           write the logs to the out port
+set -u
+WORK=/work
+CHECKPOINT=/checkpoint
+OUT=/dev/virtio-ports/kmatrix.out
+INPUT=/run/kmatrix/input
+# Far above every pid of the guest's own, so that the same numbers are free on the other side.
+FIRST_PID=20000
+
+uptime() {
+	read -r now _ </proc/uptime
+}
+
+fail() {
+	echo "lab: $*" >&2
+	exit 64
+}
+
+unpack() {
+	tar -xf $INPUT -C / || fail "cannot unpack the input disk"
+}
+
+prepare() {
+	for disk in /sys/block/vd*; do
+		serial=
+		read -r serial <"$disk/serial"
+		[ "$serial" = input ] && ln -sf "/dev/${disk##*/}" $INPUT
+	done
+	[ -e $INPUT ] || fail "there is no disk with serial input"
+	[ -c $OUT ] || fail "there is no port kmatrix.out"
+	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
+}
+
+start() {
+	network=$1
+	shift
+	unpack
+	cd $WORK || fail "no $WORK"
+	echo $FIRST_PID >/proc/sys/kernel/ns_last_pid || fail "cannot set ns_last_pid"
+	case $network in
+	own) setsid unshare -n /bin/sh -c 'ip link set lo up && exec "$@"' sh "$@" </dev/null >stdout.log 2>&1 & ;;
+	*) setsid "$@" </dev/null >stdout.log 2>&1 & ;;
+	esac
+	echo $!
+}
+
+# A command's exit code and its seconds, by the clock that the host cannot see.
+timed() {
+	uptime
+	started=$now
+	"$@" >>$CHECKPOINT/logs/criu.out 2>&1
+	code=$?
+	uptime
+	echo "$code $started $now"
+}
+
+restore() {
+	dumped_at=$1
+	shift
+	unpack
+	# Without time namespaces (before 5.6) CLOCK_MONOTONIC of the restored process is this kernel's. A guest younger
+	# than the one that dumped would be the lab's doing, not the kernel's: wait until it is older.
+	if [ ! -e /proc/self/ns/time ]; then
+		uptime
+		while [ "${now%.*}" -le "${dumped_at%.*}" ]; do
+			sleep 0.1
+			uptime
+		done
+	fi
+	timed "$@"
+}
+
+logs() {
+	cd $CHECKPOINT/logs || fail "no logs"
+	dmesg >dmesg.log 2>&1
+	[ -e $WORK/stdout.log ] && cp $WORK/stdout.log workload.log
+	tar -cf - . >$OUT
+}
+
+step=$1
+shift
+case $step in
+prepare) prepare ;;
+start) start "$@" ;;
+dump) timed "$@" ;;
+pack) tar -cf - -b 512 -C / work checkpoint/images >$OUT ;;
+restore) restore "$@" ;;
+logs) logs ;;
+*) fail "no step $step" ;;
+esac
