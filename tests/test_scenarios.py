@@ -88,6 +88,7 @@ def start(binaries: Path) -> Iterator[Start]:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=os.environ | {"WAIT_MS": "400"},
                 start_new_session=True,
             )
         started.append(process)
@@ -131,7 +132,7 @@ def test_corruption_is_noticed(name: str, what: str, start: Start, tmp_path: Pat
     module = MODULES[name]
     before = module.remember(workload.host, workload)
     module.corrupt(workload.host, workload, what)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=module.CORRUPTIONS[what]):
         module.check(workload.host, workload, before)
 
 

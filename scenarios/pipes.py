@@ -1,0 +1,54 @@
+"""Bytes in flight: pipes, a named fifo and socket pairs, shared between a parent and its child.
+
+A pipe that both processes read in turns, a non-blocking pipe of a chosen size filled to the brim, a fifo, a stream
+socket pair with bytes in both directions, a datagram socket pair with three messages. Nothing is read before the
+check; then the bytes are compared with what the nonce says they were, and each channel must end when its last
+writer closes it.
+
+Leans on tee(2) and splice(2), F_SETPIPE_SZ (2.6.35), SO_PEEK_OFF (3.4), sock_diag for unix sockets (3.3). The
+socket options that CRIU saves include SO_BUF_LOCK (5.15), which an older kernel cannot take back.
+"""
+
+from __future__ import annotations
+
+from testinfra.host import Host
+
+from harness.scenario import Facts, Scenario, Workload
+from harness.witness import assert_unchanged, assert_unharmed
+
+SCENARIO = Scenario(command=("bin/pipes",), sources=("pipes.c",))
+
+CORRUPTIONS = {
+    "lost": "fifo: only 999 of 1000 bytes",
+    "refilled": "shared pipe, first half: byte",
+    "datagrams": "datagram 0",
+    "added": "downwards: 1 bytes too many",
+    "flags": "has become non-blocking",
+    "writer": "shared pipe: no end",
+    "replaced": "shared pipe, first half: byte",
+    "fifo": "fifo: cannot be written to by name",
+}
+"""What the self-test can damage, and what `check` must then say."""
+
+
+def ready(host: Host, workload: Workload) -> None:
+    """Wait until all channels are filled."""
+    workload.await_ready()
+
+
+def remember(host: Host, workload: Workload) -> Facts:
+    """How many bytes each channel holds, without taking one, and the witness."""
+    return workload.ask()
+
+
+def check(host: Host, workload: Workload, before: Facts) -> None:
+    """Parent and child read everything back and compare; the counts are those of before."""
+    after = workload.ask("check")
+    assert_unharmed(workload, before, after)
+    names = ("child", "shared_pipe", "full_pipe", "full_bytes", "fifo", "fifo_mode", "stream_up")
+    assert_unchanged(before, after, *names)
+
+
+def corrupt(host: Host, workload: Workload, what: str = "refilled") -> None:
+    """Damage the state on purpose; see `CORRUPTIONS`."""
+    workload.ask(f"corrupt {what}")
