@@ -1,0 +1,66 @@
+"""`matrix.json` and `matrix.csv`: the final state of every cell, for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.report import frames
+from harness.report.rundir import Run
+from harness.report.sanitize import visible
+from harness.verdict.signature import NORMALISER
+
+SCHEMA_VERSION = 1
+JSON_FILE = "matrix.json"
+CSV_FILE = "matrix.csv"
+
+_FORMULA = ("=", "+", "-", "@")
+_GUEST_TEXT = ("error", "signature")
+
+
+def as_json(run: Run, cells: pd.DataFrame) -> str:
+    """The document that `docs/ledger.md` describes; the same run gives the same bytes."""
+    document: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "run": run.name,
+        "finished": run.facts.get("finished"),
+        "normaliser": NORMALISER,
+        "kernels": run.kernels,
+        "planned": run.planned,
+        "counts": {str(outcome): n for outcome, n in frames.counts(cells["outcome"]).items()},
+        "cells": _records(cells),
+        "squares": _records(frames.squares(cells).reset_index()),
+        "baselines": _records(frames.squares(cells, baselines=True).reset_index()),
+    }
+    # Escaped, so that a lone surrogate in an error survives and the file is plain ASCII to any reader.
+    return json.dumps(document, ensure_ascii=True, indent=None, separators=(",", ":")) + "\n"
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = [str(name) for name in frame.columns]
+    rows = frame.itertuples(index=False, name=None)
+    return [{key: _value(value) for key, value in zip(columns, row, strict=True)} for row in rows]
+
+
+def _value(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    return None if value is pd.NA else value
+
+
+def as_csv(cells: pd.DataFrame) -> str:
+    """One line a cell. Guest text is made visible, and can be no formula in a spreadsheet."""
+    safe = cells.copy()
+    for name in _GUEST_TEXT:
+        safe[name] = pd.Series([_plain(value) for value in safe[name]], index=safe.index, dtype=object)
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _plain(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    text = visible(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

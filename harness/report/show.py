@@ -1,0 +1,112 @@
+"""All evidence of one cell, for `kmatrix show CELL`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import ConfigError
+from harness.matrix.cell import Cell
+from harness.matrix.ledger import Attempt
+from harness.report.rundir import Run, load
+from harness.report.sanitize import visible, visible_lines
+from harness.report.terminal import GLYPHS
+from harness.verdict.signature import first_error
+
+_AROUND = 6
+"""Lines of a CRIU log before the first true error; as many stand behind it."""
+_TAIL = 20
+_READ = 32 << 20
+"""Bytes of a log that are read at most."""
+_LINE_SHOWN = 300
+
+
+def show(run_dir: Path, name: str) -> str:
+    """Every attempt at the cell with its outcome, times, identities, logs and what they say; safe to print.
+
+    Raises ConfigError if the name is no cell or the run has no such cell, HarnessError if there is no run.
+    """
+    run = load(run_dir)
+    try:
+        cell = Cell.parse(name)
+    except ValueError as error:
+        raise ConfigError(visible(str(error))) from error
+    attempts = [attempt for attempt in run.attempts if attempt.cell == cell]
+    if not attempts:
+        raise _unknown(run, cell)
+    lines = [visible(str(cell)), ""]
+    for attempt in attempts:
+        lines += [*_attempt(run, attempt), ""]
+    if cell not in run.final:
+        lines += ["No attempt is its last word yet.", ""]
+    return "\n".join(lines)
+
+
+def _unknown(run: Run, cell: Cell) -> ConfigError:
+    known = {str(attempt.cell) for attempt in run.attempts}
+    near = difflib.get_close_matches(str(cell), known, 3, 0.6)
+    hint = "near it: " + ", ".join(visible(other, 200) for other in near) if near else None
+    return ConfigError(f"{run.name} has no cell {visible(str(cell), 200)}", hint=hint)
+
+
+def _attempt(run: Run, attempt: Attempt) -> Iterator[str]:
+    last = " (its last word)" if attempt.final else ""
+    yield f"attempt {attempt.attempt}{last}: {GLYPHS[attempt.outcome]} {attempt.outcome} in {attempt.phase}"
+    facts = {
+        "error": attempt.error,
+        "signature": attempt.signature,
+        "started": attempt.started,
+        "isolation": f"{attempt.isolation}, slot {attempt.slot}",
+        "seconds": ", ".join(f"{phase} {value:.2f}" for phase, value in attempt.seconds.items()),
+        "image": f"{attempt.image_bytes:,} bytes" if attempt.image_bytes is not None else None,
+        "criu": attempt.criu,
+        "machine": f"{attempt.accelerator}, {attempt.cpu}",
+    }
+    for side, kernel in attempt.kernels.items():
+        facts[side] = f"{kernel.release} ({kernel.version or 'no package'}) sha256 {kernel.sha256}"
+    for key, value in facts.items():
+        if value:
+            yield f"  {key:<12}{visible(value)}"
+    for name, path in attempt.logs.items():
+        there = "" if run.log(path) else "  (not there)"
+        yield f"  {visible(f'{name} log', 40):<12}{visible(str(run.directory / path))}{there}"
+    for name, path in attempt.logs.items():
+        yield from _excerpt(name, run.log(path))
+
+
+def _excerpt(name: str, path: Path | None) -> Iterator[str]:
+    """What is worth reading at once: commands, what surrounds CRIU's error, the end of anything else."""
+    if path is None:
+        return
+    text = _read(path)
+    lines = visible_lines(text.rstrip("\n"), _LINE_SHOWN)
+    if not text.strip():
+        return
+    error = first_error(text)
+    yield ""
+    title = f"  --- {visible(name, 40)}"
+    if "command" in name:
+        yield title
+        chosen, marked = lines[:_TAIL], None
+    elif error is not None:
+        marked = next((i for i, line in enumerate(text.split("\n")) if error in line), len(lines) - 1)
+        start = max(0, marked - _AROUND)
+        chosen, marked = lines[start : marked + _AROUND + 1], marked - start
+        yield f"{title}, around the first true error (line {start + marked + 1} of {len(lines)})"
+    else:
+        chosen, marked = lines[-_TAIL:], None
+        yield f"{title}, its end ({len(lines)} lines)"
+    for number, line in enumerate(chosen):
+        yield f"  {'>' if number == marked else '|'} {line}"
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _READ))
+            return file.read(_READ).decode("utf-8", "replace")
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"

@@ -1,0 +1,1 @@
+"""What an outcome means: signatures, controls, attribution."""
