@@ -112,11 +112,16 @@ def _duration(facts: Mapping[str, Any]) -> str | None:
 
 
 def _pairs(what: object) -> str:
-    if not isinstance(what, dict):
-        return "" if what is None else str(what)
-    return ", ".join(
-        f"{key} {_pairs(value) if not isinstance(value, dict) else ''}" for key, value in what.items()
-    )
+    """A record in words; one inside another stands in parentheses."""
+    if isinstance(what, dict):
+        inner = (
+            (key, f"({_pairs(value)})" if isinstance(value, dict) else _pairs(value))
+            for key, value in what.items()
+        )
+        return ", ".join(f"{key} {value}" for key, value in inner if value)
+    if isinstance(what, list):
+        return " ".join(_pairs(value) for value in what)
+    return "" if what is None else str(what)
 
 
 def _distinct(column: pd.Series[Any]) -> str:
@@ -140,7 +145,7 @@ def _kernels(run: Run) -> list[dict[str, str]]:
     listed = ("label", "release", "version", "sha256")
     return [
         {key: _pairs(known[label].get(key)) for key in listed}
-        | {"more": _pairs({k: v for k, v in known[label].items() if k not in listed})}
+        | {"more": _pairs(known[label].get("provenance"))}
         for label in run.kernels
         if label in known
     ]
