@@ -27,9 +27,9 @@ _LISTS_SIZE = 300 << 20
 _NETWORK = re.compile(
     r"Could not (resolve|connect|handshake)|Temporary failure|Unable to connect|Network is unreachable|"
     r"Connection (failed|timed out|refused)|Operation timed out|Cannot initiate the connection|"
-    r"Error reading from server|Bad header|50[0234] |Hash Sum mismatch|unexpected size"
+    r"Error reading from server|Bad header|50[0234] "
 )
-_ERROR = re.compile(r"^(?:E|W|Err):? ?(.*)$", re.MULTILINE)
+_COMPLAINTS = (re.compile(r"^E: (.*)$", re.MULTILINE), re.compile(r"^W: (.*)$", re.MULTILINE))
 
 
 class Unreachable(KernelUnavailable):
@@ -63,9 +63,11 @@ class Package:
 class Apt:
     """apt-get and apt-cache for one source. Making one is cheap and touches neither disk nor network."""
 
-    def __init__(self, source: Source, cache: Cache, *, arch: str = "amd64") -> None:
+    def __init__(self, source: Source, cache: Cache, *, arch: str = "amd64", patience: float = 1.0) -> None:
+        """`patience` is how long to wait before the archive is asked again, in seconds, doubled each time."""
         self.source = source
         self.arch = arch
+        self._patience = patience
         self._cache = cache
         self._known: frozenset[str] | None = None
         self._key = key_of(line=source.line(), arch=arch)
@@ -144,20 +146,20 @@ class Apt:
         return self.directory / "updated"
 
     def _configure(self) -> None:
-        for name in ("lists/partial", "archives/partial", "etc"):
+        for name in ("lists/partial", "archives/partial", "etc/none.d"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         (self.directory / "status").touch()
         (self.directory / "etc" / "sources.list").write_text(self.source.line() + "\n")
         self.config.write_text(configuration(self.directory, self.arch, read_host_options()))
 
     def _fetch_lists(self) -> None:
-        for attempt in _attempts():
+        for attempt in self._attempts():
             with attempt:
                 self._apt("apt-get", "update", "-qq", "--error-on=any")
 
     def _fetch(self, package: Package, directory: Path) -> None:
         self._cache.require(package.size + (16 << 20), f"{package.name} {package.version}")
-        for attempt in _attempts():
+        for attempt in self._attempts():
             with attempt:
                 self._apt("apt-get", "download", "-qq", f"{package.name}={package.version}", cwd=directory)
         file = next(directory.glob("*.deb"), None)
@@ -190,6 +192,14 @@ class Apt:
                     depends=depends_of(record),
                     source=record.get("Source", record["Package"]),
                 )
+
+    def _attempts(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(3),
+            wait=tenacity.wait_exponential(multiplier=self._patience, max=8),
+            retry=tenacity.retry_if_exception_type(Unreachable),
+            reraise=True,
+        )
 
 
 def depends_of(record: Mapping[str, str]) -> tuple[str, ...]:
@@ -232,6 +242,8 @@ def configuration(directory: Path, arch: str, options: Mapping[str, str]) -> str
         "Acquire::http::Timeout": "30",
         "Acquire::https::Timeout": "30",
         **options,
+        # it is we who try again, with a message in between
+        "Acquire::Retries": "0",
     }
     lines = [f'{key} "{value}";' for key, value in settings.items()]
     return "\n".join(["#clear APT::Architectures;", f'APT::Architectures:: "{arch}";', *lines]) + "\n"
@@ -239,9 +251,14 @@ def configuration(directory: Path, arch: str, options: Mapping[str, str]) -> str
 
 def explain(output: str, source: Source) -> KernelUnavailable:
     """What apt's complaints mean, in one line, with what mends it."""
-    complaints = _ERROR.findall(output)
-    first = next((line for line in complaints if line), output.strip() or "no reason given")
+    complaints = [line for kind in _COMPLAINTS for line in kind.findall(output) if line]
+    first = complaints[0] if complaints else output.strip() or "no reason given"
     where = f"{source.suite} at {source.uri}"
+    if "Hash Sum mismatch" in output or "unexpected size" in output:
+        return Unreachable(
+            f"wrong checksum from {where}: {first}",
+            hint="the mirror may be in the middle of an update: try again later, or name another mirror",
+        )
     if _NETWORK.search(output):
         return Unreachable(
             f"the archive cannot be reached: {where}: {first}",
@@ -260,12 +277,3 @@ def explain(output: str, source: Source) -> KernelUnavailable:
             hint="sudo apt-get install --only-upgrade debian-archive-keyring",
         )
     return KernelUnavailable(f"{where}: {first}")
-
-
-def _attempts() -> tenacity.Retrying:
-    return tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(3),
-        wait=tenacity.wait_exponential(multiplier=1, max=8),
-        retry=tenacity.retry_if_exception_type(Unreachable),
-        reraise=True,
-    )

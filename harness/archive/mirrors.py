@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from harness.errors import HostError
 _RELEASE_URI = re.compile(r"^'(?P<uri>[^']+?)/+dists/(?P<suite>[^']+)/InRelease' ")
 _OPTION = re.compile(r'^(?P<key>[^ ]+) "(?P<value>.*)";$')
 _KEPT_OPTIONS = re.compile(
-    r"^Acquire::(https?|ftp)(::|$)|^Acquire::(Check-Valid-Until|Check-Date|Retries|ForceIPv[46])$",
+    r"^Acquire::(https?|ftp)(::|$)|^Acquire::(Check-Valid-Until|Check-Date|ForceIPv[46])$",
     re.IGNORECASE,
 )
 _TARGET_FORMAT = "$(ORIGIN)|$(LABEL)|$(RELEASE)|$(REPO_URI)"
@@ -44,7 +45,7 @@ def read_mirrors(overrides: Mapping[str, str]) -> Mirrors:
     """
     debian, security = overrides.get("debian"), overrides.get("security")
     if debian is None or security is None:
-        found = from_targets(_host_targets()) or from_update(_host_update())
+        found = _host_mirrors()
         if found is not None:
             debian, security = debian or found.debian, security or found.security
         elif debian is not None:
@@ -120,6 +121,12 @@ def _complete(debian: str | None, security: str | None) -> Mirrors | None:
 def _sibling(debian: str) -> str:
     """Mirrors keep the security archive beside the main one, as `debian-security`."""
     return debian.rstrip("/") + "-security"
+
+
+@functools.cache
+def _host_mirrors() -> Mirrors | None:
+    """Asked once: on a host that keeps no binary cache (a container), apt takes a second to answer."""
+    return from_targets(_host_targets()) or from_update(_host_update())
 
 
 def _host_targets() -> list[str]:
