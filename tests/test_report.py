@@ -168,7 +168,10 @@ def test_page_links_every_log_and_every_square(run: Path) -> None:
 def test_page_shows_where_a_kernel_came_from(tmp_path: Path) -> None:
     facts = ledgers.run_facts(LABELS, ledgers.SCENARIOS, 1)
     facts["plan"]["kernels"][0]["provenance"] = {
-        "package": ["linux-binary", "linux-modules"], "suite": "bullseye", "sha256": {"config": "c0ffee"}, "origin": None,
+        "package": ["linux-binary", "linux-modules"],
+        "suite": "bullseye",
+        "sha256": {"config": "c0ffee"},
+        "origin": None,
     }  # fmt: skip
     write_reports(ledgers.write_run(tmp_path, [ledgers.attempt(FORWARD)], facts=facts))
     assert schema.check_run(tmp_path) == []
