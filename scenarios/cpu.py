@@ -43,7 +43,16 @@ def check(host: Host, workload: Workload, before: Facts) -> None:
     """The process compares its registers and memory by itself; the hashes are compared from outside."""
     after = workload.ask("check")
     assert_unharmed(workload, before, after)
-    names = ("vectors", "child", "addresses", "anonymous", "private_file", "shared_file", "shared", "registers")
+    names = (
+        "vectors",
+        "child",
+        "addresses",
+        "anonymous",
+        "private_file",
+        "shared_file",
+        "shared",
+        "registers",
+    )
     assert_unchanged(before, after, *names)
 
 

@@ -17,6 +17,7 @@ import testinfra
 
 from harness import scenario as scenarios
 from harness import witness
+from harness.images.workload import FLAGS
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.py") if not path.stem.startswith("_"))
@@ -45,9 +46,8 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("bin")
     for module in MODULES.values():
         for source in module.SCENARIO.sources:
-            flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"]
             output = directory / Path(source).stem
-            command = ["gcc", *flags, "-o", str(output), str(SCENARIOS / source), *module.SCENARIO.libraries]
+            command = ["gcc", *FLAGS, "-o", str(output), str(SCENARIOS / source), *module.SCENARIO.libraries]
             subprocess.run(command, check=True, timeout=60)
         for file in module.SCENARIO.files:
             shutil.copy(SCENARIOS / file, directory)

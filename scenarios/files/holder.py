@@ -1,0 +1,287 @@
+"""An ordinary Python program: open files, timers, a subprocess, a generator. It answers the lab's questions.
+
+Runs in the guest with the userland's own interpreter and nothing but the standard library.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+TICK = 0.005
+WAIT = float(os.environ.get("WAIT_MS", "8000")) / 1000
+MULTIPLIER, INCREMENT, MASK = 6364136223846793005, 1442695040888963407, (1 << 64) - 1
+
+
+def chain(state: int) -> Iterator[int]:
+    """A generator: its frame, with the state in it, lives in the interpreter's memory alone."""
+    while True:
+        state = (state * MULTIPLIER + INCREMENT) & MASK
+        yield state
+
+
+class Files:
+    """Descriptors whose contents, offsets and flags must stay as they are."""
+
+    def __init__(self, nonce: bytes) -> None:
+        self.content = hashlib.shake_128(nonce).digest(20000)
+        Path("read.dat").write_bytes(self.content)
+        Path("deleted.dat").write_bytes(self.content[::-1])
+        Path("append.dat").write_bytes(b"")
+        self.reader = Path("read.dat").open("rb", buffering=0)
+        self.reader.seek(12345)
+        self.twin = os.dup(self.reader.fileno())
+        self.deleted = Path("deleted.dat").open("r+b", buffering=0)
+        self.deleted.seek(777)
+        Path("deleted.dat").unlink()
+        self.appender = os.open("append.dat", os.O_WRONLY | os.O_APPEND)
+        os.write(self.appender, self.content[:100])
+        # Text that Python holds back: it is neither in the file nor known to the kernel before a flush.
+        self.buffered = Path("buffered.txt").open("w", buffering=8192)
+        self.buffered.write(nonce.hex())
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "offset": os.lseek(self.twin, 0, os.SEEK_CUR),
+            "deleted_offset": self.deleted.tell(),
+            "deleted_links": os.fstat(self.deleted.fileno()).st_nlink,
+            "deleted_hash": hashlib.sha256(os.pread(self.deleted.fileno(), 1 << 20, 0)).hexdigest(),
+            "appended": os.fstat(self.appender).st_size,
+            "buffered_on_disk": Path("buffered.txt").stat().st_size,
+        }
+
+    def verify(self, nonce: bytes) -> Iterator[tuple[str, bool]]:
+        yield "reader: wrong bytes at its offset", self.reader.read(500) == self.content[12345:12845]
+        moved = os.lseek(self.twin, 0, os.SEEK_CUR)
+        yield "twin: no longer shares the reader's offset", moved == 12845
+        yield "deleted file: other bytes", self.deleted.read() == self.content[::-1][777:]
+        yield "deleted file: has a name again", os.fstat(self.deleted.fileno()).st_nlink == 0
+        yield "deleted file: is in the directory", not Path("deleted.dat").exists()
+        os.lseek(self.appender, 0, os.SEEK_SET)
+        os.write(self.appender, b"end")
+        yield "appender: does not append", Path("append.dat").read_bytes() == self.content[:100] + b"end"
+        self.buffered.flush()
+        yield "buffered text: lost", Path("buffered.txt").read_text() == nonce.hex()
+        self.buffered.seek(0)
+        self.buffered.truncate()
+
+
+class Timers:
+    """An interval timer, a timerfd where Python has it, a chain of threading timers, a sleeping thread."""
+
+    def __init__(self) -> None:
+        self.alarms = 0
+        self.fired = 0
+        self.naps = 0
+        signal.signal(signal.SIGALRM, self._alarm)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+        self.timerfd = None
+        if hasattr(os, "timerfd_create"):
+            self.timerfd = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+            os.timerfd_settime(self.timerfd, initial=0.05, interval=0.05)
+        self.chained = True
+        self._chain()
+        threading.Thread(target=self._nap, daemon=True).start()
+
+    def _alarm(self, _number: int, _frame: object) -> None:
+        self.alarms += 1
+
+    def _chain(self) -> None:
+        self.fired += 1
+        timer = threading.Timer(0.05, self._chain)
+        timer.daemon = True
+        if self.chained:
+            timer.start()
+
+    def _expired(self) -> bool:
+        """Whether the timerfd has expired since it was last read; a Python without it is never waited for."""
+        if self.timerfd is None:
+            return True
+        try:
+            return os.read(self.timerfd, 8) != bytes(8)
+        except BlockingIOError:
+            return False
+
+    def _nap(self) -> None:
+        for self.naps in itertools.count():
+            time.sleep(0.05)
+
+    def describe(self) -> dict[str, object]:
+        interval = signal.getitimer(signal.ITIMER_REAL)[1]
+        return {
+            "alarms": self.alarms,
+            "fired": self.fired,
+            "naps": self.naps,
+            "interval": round(interval, 6),
+            "timerfd": self.timerfd is not None,
+            "monotonic": time.monotonic(),
+        }
+
+    def verify(self) -> Iterator[tuple[str, bool]]:
+        alarms, fired, naps = self.alarms, self.fired, self.naps
+        self._expired()
+        expired = False
+        # Counted, not timed: a clock that jumps must not decide how long this takes.
+        for _ in range(int(WAIT / TICK)):
+            expired = expired or self._expired()
+            if self.alarms > alarms and self.fired > fired and self.naps > naps and expired:
+                break
+            select.select([], [], [], TICK)
+        yield "interval timer: does not fire", self.alarms > alarms
+        yield "threading timer: does not fire", self.fired > fired
+        yield "sleeping thread: does not wake", self.naps > naps
+        yield "timerfd: does not expire", expired
+
+
+class Companion:
+    """A subprocess that counts the lines it is given, in its own memory."""
+
+    SCRIPT = 'secret=$1; n=0; while read -r word; do n=$((n+1)); echo "$n $secret $word"; done'
+
+    def __init__(self) -> None:
+        self.secret = os.urandom(8).hex()
+        self.lines = 0
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", self.SCRIPT, "companion", self.secret],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        self.talk("hello")
+
+    def talk(self, word: str) -> bool:
+        """Whether the answer is the one that this very subprocess must give."""
+        self.lines += 1
+        self.process.stdin.write(f"{word}\n".encode())
+        answer = b""
+        while not answer.endswith(b"\n"):
+            if not select.select([self.process.stdout], [], [], WAIT)[0]:
+                return False
+            chunk = self.process.stdout.read(4096)
+            if not chunk:
+                return False
+            answer += chunk
+        return answer.decode() == f"{self.lines} {self.secret} {word}\n"
+
+    def verify(self) -> Iterator[tuple[str, bool]]:
+        yield "subprocess: has ended", self.process.poll() is None
+        yield "subprocess: does not answer as before", self.talk("again")
+        self.process.stdin.close()
+        try:
+            status = self.process.wait(timeout=WAIT)
+        except subprocess.TimeoutExpired:
+            status = None
+        yield "subprocess: does not end when its input does", status == 0
+
+
+class Holder:
+    """The whole program."""
+
+    def __init__(self) -> None:
+        self.nonce = os.urandom(16)
+        self.pid = os.getpid()
+        self.ticks = 0
+        self.generator = chain(int.from_bytes(self.nonce[:8], "big"))
+        self.state = 0
+        self.random = random.Random(self.nonce)
+        self.objects = {n: [str(n), {n * n}, (n, float(n))] for n in range(2000)}
+        self.files = Files(self.nonce)
+        self.companion = Companion()
+        self.timers = Timers()
+
+    def tick(self) -> None:
+        self.ticks += 1
+        self.state = next(self.generator)
+
+    def describe(self) -> dict[str, object]:
+        return {
+            "pid": os.getpid(),
+            "remembered_pid": self.pid,
+            "nonce": self.nonce.hex(),
+            "ticks": self.ticks,
+            "chain": self.state,
+            "companion": self.companion.process.pid,
+            "python": sys.version.split()[0],
+            "objects": hashlib.sha256(repr(self.objects).encode()).hexdigest(),
+            "random": hashlib.sha256(repr(self.random.getstate()).encode()).hexdigest(),
+            **self.files.describe(),
+            **self.timers.describe(),
+        }
+
+    def verify(self) -> list[str]:
+        results = itertools.chain(
+            self.files.verify(self.nonce), self.companion.verify(), self.timers.verify()
+        )
+        return [what for what, holds in results if not holds]
+
+    def corrupt(self, what: str) -> None:
+        """The deliberate damage of the self-test."""
+        if what == "offset":
+            self.files.reader.seek(12344)
+        elif what == "twin":
+            os.close(self.files.twin)
+            self.files.twin = os.open("read.dat", os.O_RDONLY)
+            os.lseek(self.files.twin, 12345, os.SEEK_SET)
+        elif what == "deleted":
+            os.pwrite(self.files.deleted.fileno(), b"\0\0", 5000)
+        elif what == "undeleted":
+            Path("deleted.dat").write_bytes(self.files.content[::-1])
+            self.files.deleted.close()
+            self.files.deleted = Path("deleted.dat").open("r+b", buffering=0)
+            self.files.deleted.seek(777)
+        elif what == "append":
+            os.close(self.files.appender)
+            self.files.appender = os.open("append.dat", os.O_WRONLY)
+        elif what == "buffered":
+            self.files.buffered.close()
+            self.files.buffered = Path("buffered.txt").open("w")
+        elif what == "itimer":
+            signal.setitimer(signal.ITIMER_REAL, 3600, 0.05)
+        elif what == "timer":
+            self.timers.chained = False
+        elif what == "timerfd" and self.timers.timerfd is not None:
+            os.timerfd_settime(self.timers.timerfd, initial=0, interval=0)
+        elif what == "subprocess":
+            self.companion.process.kill()
+            self.companion.process.wait()
+            secret, self.companion = self.companion.secret, Companion()
+            self.companion.secret = secret
+        elif what == "generator":
+            self.generator = chain(0)
+        elif what == "object":
+            self.objects[1000][1].add(1)
+
+    def answer(self, question: str) -> None:
+        if question.startswith("corrupt "):
+            self.corrupt(question.removeprefix("corrupt "))
+        report = self.describe()
+        report["mismatches"] = self.verify() if question == "check" else []
+        Path("report.json.new").write_text(json.dumps(report))
+        Path("report.json.new").rename("report.json")
+
+    def run(self) -> None:
+        while True:
+            self.tick()
+            if signal.sigtimedwait({signal.SIGUSR1}, TICK) is not None:
+                self.answer(Path("question").read_text())
+
+
+def main() -> None:
+    # Blocked in every thread and taken by sigtimedwait alone, so that asking interrupts nothing under test.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    holder = Holder()
+    holder.tick()
+    Path("ready").touch()
+    holder.run()
+
+
+main()
