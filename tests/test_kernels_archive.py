@@ -157,6 +157,11 @@ def test_an_expired_release_is_refused_unless_allowed(
     assert Apt(replace(source, check_valid_until=False), cache).packages("toolbox")
 
 
+def test_an_expired_key_is_not_called_a_strangers(source: Source) -> None:
+    error = explain("W: GPG error: x InRelease: signatures were invalid: EXPKEYSIG 8B48AD6246925553", source)
+    assert str(error).startswith(f"the key that signed trixie at {source.uri} has expired since")
+
+
 def test_a_suite_that_does_not_exist_is_named(source: Source, cache: Cache) -> None:
     with pytest.raises(KernelUnavailable, match="there is no suite sarge at file:"):
         Apt(replace(source, suite="sarge"), cache).update()

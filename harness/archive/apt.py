@@ -271,7 +271,12 @@ def explain(output: str, source: Source) -> KernelUnavailable:
         )
     if "does not have a Release file" in output:
         return KernelUnavailable(f"there is no suite {where}")
-    if re.search(r"NO_PUBKEY|EXPKEYSIG|BADSIG|REVKEYSIG|not signed|signatures were invalid", output):
+    if "EXPKEYSIG" in output:
+        return KernelUnavailable(
+            f"the key that signed {where} has expired since, and apt refuses it: {first}",
+            hint="fetch the .deb yourself, check it, and name it in kernels.yaml: deb: PATH",
+        )
+    if re.search(r"NO_PUBKEY|BADSIG|REVKEYSIG|not signed|signatures were invalid", output):
         return KernelUnavailable(
             f"the signature of {where} is not one of Debian's: {first}",
             hint="sudo apt-get install --only-upgrade debian-archive-keyring",
