@@ -1,7 +1,8 @@
-"""The host's end of the guest's agent (`agent/agent.c`): run a command under a deadline, write a file, wake it after a reset.
+"""The host's end of the guest's agent: run a command under a deadline, write a file, wake it up.
 
-It speaks over a libvirt stream on the domain's channel, so it works wherever libvirt reaches. A stream's callbacks
-come from libvirt's event loop; `_Wire` turns them into frames that a waiting thread picks up.
+The other end is `images/guest/agent.c`. It speaks over a libvirt stream on the domain's channel, so it works wherever
+libvirt reaches. A stream's callbacks come from libvirt's event loop; `_Wire` turns them into frames that a waiting
+thread picks up.
 """
 
 from __future__ import annotations

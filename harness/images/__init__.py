@@ -1,4 +1,4 @@
-"""Where root disks come from: mmdebstrap, a reproducible ext4, the guest's init, and workloads built for it."""
+"""Where root disks come from: mmdebstrap, a reproducible ext4, the guest's init, workloads built for it."""
 
 from harness.images.image import Image, prepare
 from harness.images.workload import compile_workload

@@ -1,4 +1,4 @@
-"""Which CRIU an image gets: its distribution's, an installed prefix, or a built source tree, of 2014 as of today."""
+"""Which CRIU an image gets: its distribution's, an installed prefix, or a built tree, of 2014 as of today."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import os
 import re
 import struct
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cache import key_of, sha256_of
 from harness.errors import ImageError
 from harness.images import sysroot
 from harness.images.disk import Kind, Node
@@ -23,7 +21,8 @@ _PREFIXES = ("", "usr", "usr/local")
 _TREES = ("criu/criu", "criu")  # CRIU 1.x built its binary in the tree's top directory
 _LIBRARY_DIRECTORIES = ("lib/x86_64-linux-gnu", "lib64", "lib")
 _ELF_X86_64 = 62
-_VERSION = re.compile(r"^(?:Version|GitID|Git version):?\s*(\S+)", re.MULTILINE)
+_VERSION = re.compile(r"^Version:\s*(\S+)", re.MULTILINE)
+_GIT = re.compile(r"^GitID:\s*(\S+)", re.MULTILINE)
 _NOT_FOUND = re.compile(r"^\s*(?P<library>\S+) => not found", re.MULTILINE)
 _NO_VERSION = re.compile(r"version [`'](?P<version>[^']+)' not found")
 _LOADED = re.compile(r"=> (?P<path>/\S+) \(")
@@ -40,10 +39,6 @@ class Build:
     libraries: tuple[Path, ...] = ()
     """Directories beside the binary where its own libraries may be."""
     plugins: tuple[Path, ...] = ()
-    digest: str | None = None
-    """Over the bytes of all that is copied; None for the distribution's, which the root's digest covers."""
-    found: Mapping[str, Path] = field(default_factory=dict)
-    """Libraries that its own directories have, by file name."""
 
 
 def packaged(root: Path) -> Build:
@@ -91,7 +86,7 @@ def nodes(build: Build, root: Path) -> list[Node]:
 
 
 def version(build: Build, root: Path) -> str:
-    """What `criu --version` says, asked with the userland's own loader and libraries.
+    """What `criu --version` says, asked with the userland's own loader; a developer's build adds its commit.
 
     Raises `ImageError` if it does not run.
     """
@@ -100,7 +95,8 @@ def version(build: Build, root: Path) -> str:
     if match is None:
         reason = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()[-1]
         raise ImageError(f"{build.binary} does not tell its version: {reason}")
-    return match[1]
+    git = _GIT.search(done.stdout)
+    return f"{match[1]} ({git[1]})" if git is not None and git[1] != f"v{match[1]}" else match[1]
 
 
 def missing(trace: str) -> list[str]:
@@ -117,17 +113,7 @@ def _build(directory: Path, binary: Path, libraries: list[Path], plugins: Path |
         extra = sorted(plugins.glob("*/*_plugin.so"))
     else:
         extra = sorted(plugin for path in present for plugin in path.glob("criu/*.so"))
-    shared = sorted(library for path in present for library in path.glob("*.so*") if library.is_file())
-    # a system's own prefix holds thousands: only what the program asks for can matter, found by name later
-    own = [path for path in shared if len(shared) < 100 or path.name.startswith("libprotobuf")]
-    return Build(
-        directory=directory,
-        binary=binary,
-        guest_path=f"/{_OWN}/sbin/criu",
-        libraries=present,
-        plugins=tuple(extra),
-        digest=key_of(files=[(path.name, sha256_of(path)) for path in [binary, *extra, *own]]),
-    )
+    return Build(directory, binary, f"/{_OWN}/sbin/criu", libraries=present, plugins=tuple(extra))
 
 
 def _check_elf(binary: Path) -> None:
@@ -145,9 +131,12 @@ def _resolve(build: Build, root: Path) -> list[Path]:
     trace = done.stdout + done.stderr
     lost = missing(trace)
     if lost:
+        newer = any(name.startswith("GLIBC_") for name in lost)
         raise ImageError(
             f"{build.binary} needs {', '.join(lost)}, which neither the image nor {build.directory} has",
-            hint="add the package to the userland's packages, or put the library into the prefix's lib directory",
+            hint="it was built on a newer distribution: choose a newer userland, or build it on an older one"
+            if newer
+            else "add the library's package to the userland, or put the library into the prefix's lib",
         )
     if done.returncode != 0:
         reason = (trace.strip() or f"status {done.returncode}").splitlines()[-1]
@@ -158,7 +147,7 @@ def _resolve(build: Build, root: Path) -> list[Path]:
 def _run(
     build: Build, root: Path, arguments: list[str], *, trace: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run CRIU under the userland's loader, libraries of the userland first; `trace` only lists what it loads."""
+    """Run CRIU under the userland's loader, its libraries first; `trace` only lists what it loads."""
     path = ":".join(map(str, [sysroot.libraries(root), *build.libraries]))
     environment = {"PATH": os.defpath, "LC_ALL": "C"}
     if trace:

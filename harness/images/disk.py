@@ -1,7 +1,7 @@
 """An ext4 disk from a list of files: no root, no mount, no user namespace, and the same bytes every time.
 
 `mke2fs -d` would copy the change times of files that were unpacked just now, in the order in which the host's
-directories happen to list them. So mke2fs makes an empty file system, and debugfs is told every file, in order.
+directories happen to list them. So mke2fs makes an empty file system, and debugfs is told each file in order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLOCK = 4096
 _SPARE_INODES = 32768
 _UUID = "6b6d6174-7269-4800-8000-000000000001"
 _HASH_SEED = "6b6d6174-7269-4800-8000-000000000002"
-# What Linux 3.11 knows: no metadata_csum_seed (4.4), no orphan_file (5.15). No journal: a guest is never repaired.
+# What Linux 3.11 knows: no metadata_csum_seed (4.4), no orphan_file (5.15). No journal: no guest is repaired.
 _FEATURES = "none,filetype,extents,sparse_super,large_file,huge_file,flex_bg,dir_nlink,extra_isize,dir_index"
 
 
@@ -39,7 +39,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Node:
-    """One name on the disk. `path` has no leading slash; `target` is a symlink's text or a hard link's path."""
+    """One name on the disk. `path` has no leading slash; `target` is a symlink's or a hard link's."""
 
     path: str
     kind: Kind
@@ -123,7 +123,7 @@ def commands(nodes: Iterable[Node], epoch: int) -> Iterator[str]:
 
 
 def make_disk(nodes: list[Node], disk: Path, *, free: int, epoch: int) -> None:
-    """Write a sparse ext4 image of `nodes` with `free` bytes to spare; every time in it is `epoch` at the latest.
+    """Write a sparse ext4 image of `nodes` with `free` bytes to spare and no time in it after `epoch`.
 
     Raises `HostError` if the host's disk is full, `ImageError` if the file system is not sound.
     """
@@ -136,7 +136,7 @@ def make_disk(nodes: list[Node], disk: Path, *, free: int, epoch: int) -> None:
         disk.unlink(missing_ok=True)
         run(mke2fs_argv(disk, size, len(nodes) + _SPARE_INODES), environment=environment)
         _debugfs(script, disk, environment)
-    run([_program("e2fsck"), "-fn", disk], environment=environment)
+    run([_program("e2fsck"), "-fn", str(disk)], environment=environment)
     script.unlink()
 
 
@@ -153,7 +153,7 @@ def mke2fs_argv(disk: Path, size: int, inodes: int) -> list[str]:
 
 def _debugfs(script: Path, disk: Path, environment: dict[str, str]) -> None:
     # it ends with 0 whatever happened; anything but its banner on standard error is a complaint
-    argv = [_program("debugfs"), "-w", "-f", script, disk]
+    argv = [_program("debugfs"), "-w", "-f", str(script), str(disk)]
     done = subprocess.run(
         argv,
         env={**os.environ, **environment},

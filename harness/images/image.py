@@ -15,6 +15,7 @@ from typing import Any
 from harness.archive.tool import surviving_full_disk
 from harness.cache import Cache, key_of, sha256_of
 from harness.config import Settings, Userland
+from harness.images import agent as agents
 from harness.images import criu as criu_builds
 from harness.images.disk import Kind, Node, make_disk, overlay, read_tar
 from harness.images.root import EPOCH, Root, prepare_root
@@ -88,14 +89,19 @@ def prepare(
     started = time.monotonic()
     root = prepare_root(name, userland, settings, cache)
     build = _build_of(userland, criu, root)
+    brought = criu_builds.nodes(build, root.sysroot)
     key = key_of(
-        schema=SCHEMA, root=root.sha256, guest=_guest_digest(), criu=build.digest, left_out=_LEFT_OUT
+        schema=SCHEMA,
+        root=root.sha256,
+        guest=_guest_digest(),
+        criu=[(node.path, sha256_of(node.source)) for node in brought if node.source],
+        left_out=_LEFT_OUT,
     )
 
     def make(directory: Path) -> None:
         cache.require(_SIZE, f"the disk of userland {name}")
         _LOG.info("making the disk of userland %s", name)
-        _make(directory, root, build)
+        _make(directory, root, build, brought)
 
     directory = cache.entry("images", key, make)
     record = json.loads((directory / "image.json").read_text())
@@ -125,7 +131,7 @@ def _build_of(userland: Userland, criu: Path | None, root: Root) -> criu_builds.
     return criu_builds.find(path) if path is not None else criu_builds.packaged(root.sysroot)
 
 
-def _make(directory: Path, root: Root, build: criu_builds.Build) -> None:
+def _make(directory: Path, root: Root, build: criu_builds.Build, brought: list[Node]) -> None:
     disk = directory / "disk.ext4"
     with (
         surviving_full_disk(directory),
@@ -134,7 +140,7 @@ def _make(directory: Path, root: Root, build: criu_builds.Build) -> None:
         staging = Path(name)
         nodes = overlay(
             read_tar(root.tar, staging, without=_LEFT_OUT),
-            [*_guest_nodes(staging), *criu_builds.nodes(build, root.sysroot)],
+            [*_guest_nodes(staging), *brought],
         )
         make_disk(nodes, disk, free=FREE, epoch=EPOCH)
         record = {
@@ -154,10 +160,14 @@ def _guest_nodes(staging: Path) -> list[Node]:
         source = staging / f"text-{path.replace('/', '-')}"
         source.write_text(text)
         nodes.append(Node(path, Kind.FILE, 0o644, source=source, size=len(text)))
-    size = _INIT_SOURCE.stat().st_size
-    nodes.append(Node(INIT.lstrip("/"), Kind.FILE, 0o755, source=_INIT_SOURCE, size=size))
+    agent = staging / "agent"
+    agents.compile_agent(agent)
+    for path, source in ((INIT, _INIT_SOURCE), (agents.GUEST_PATH, agent)):
+        nodes.append(Node(path.lstrip("/"), Kind.FILE, 0o755, source=source, size=source.stat().st_size))
     return nodes
 
 
 def _guest_digest() -> str:
-    return key_of(init=sha256_of(_INIT_SOURCE), texts=_TEXTS, directories=_DIRECTORIES)
+    return key_of(
+        init=sha256_of(_INIT_SOURCE), agent=sha256_of(agents.SOURCE), texts=_TEXTS, directories=_DIRECTORIES
+    )

@@ -18,7 +18,7 @@ from harness.archive.sources import source_lines
 from harness.archive.tool import ToolFailed, no_space, run, surviving_full_disk
 from harness.cache import Cache, key_of, sha256_of
 from harness.config import Settings, Userland
-from harness.errors import HostError, ImageError
+from harness.errors import ImageError
 from harness.images import sysroot
 
 _LOG = logging.getLogger(__name__)
@@ -36,9 +36,8 @@ LAB_PACKAGES = (
     "libc6-dev",
     "mount",
     "procps",
-    "qemu-guest-agent",
 )
-"""What the lab itself needs in every guest. CRIU comes along even where a userland brings its own: with its libraries."""
+"""What the lab itself needs in every guest; CRIU and its libraries even where a userland brings its own."""
 
 _UNWANTED = (
     "/usr/share/doc/*",
@@ -51,6 +50,7 @@ _UNWANTED = (
 )
 _SIZE = 1500 << 20
 """Bytes that making a root takes at most: mmdebstrap's chroot, the packages, the tar, the sysroot."""
+_FAREWELLS = ("mmdebstrap failed to run", "failed: ", "process exited", "Sub-process", "received signal")
 _ERRORS = ("E:", "Err:", "dpkg: error")
 _UNREACHABLE = (
     "Could not resolve",
@@ -87,7 +87,7 @@ def mmdebstrap_argv(
     unshare: bool,
     apt_options: dict[str, str] | None = None,
 ) -> list[str]:
-    """The command that makes a root from sources.list `entries`; `unshare` is how an ordinary user does it."""
+    """The command that makes a root from sources.list `entries`; `unshare` is an ordinary user's way."""
     options = {"Acquire::Languages": "none", "Acquire::Retries": "3", **(apt_options or {})}
     return [
         "mmdebstrap",
@@ -129,7 +129,7 @@ def prepare_root(name: str, userland: Userland, settings: Settings, cache: Cache
         cache.require(_SIZE, f"building userland {name}")
         entries = source_lines(
             [userland.suite, *userland.extra_suites],
-            read_mirrors(settings.mirrors),
+            read_mirrors({**settings.mirrors}),
             components=userland.components,
             check_valid_until=userland.check_valid_until,
         )
@@ -185,7 +185,7 @@ def explain(name: str, output: Iterable[str], log: Path) -> ImageError:
     """Why mmdebstrap failed, in one line: the last error before its own farewell."""
     lines = [line.strip() for line in output if line.strip()]
     complaints = [line for line in lines if line.startswith(_ERRORS)]
-    telling = [line for line in complaints if "failed:" not in line and "process exited" not in line]
+    telling = [line for line in complaints if not any(sign in line for sign in _FAREWELLS)]
     reason = (telling or complaints or lines or ["no output"])[-1]
     text = "\n".join(lines)
     hint = f"the whole log: {log}"
@@ -218,5 +218,5 @@ def _mmdebstrap(name: str, argv: Sequence[str], log: Path, directory: Path) -> N
 
 
 def _scratch(directory: Path) -> Path:
-    """Where mmdebstrap unpacks. In its own user namespace it is nobody to us and cannot enter a private home."""
+    """Where mmdebstrap unpacks. In its user namespace it is a stranger who cannot enter a private home."""
     return directory if os.geteuid() == 0 else Path("/var/tmp")

@@ -1,7 +1,8 @@
-"""What the host's compiler needs of a userland: its headers, crt files and libraries, out of the very same root."""
+"""What the host's compiler needs of a userland: headers, crt files and libraries out of the same root."""
 
 from __future__ import annotations
 
+import re
 import tarfile
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,12 +23,14 @@ WANTED = (
     "usr/sbin/criu",
 )
 """Globs of the files in a sysroot, part of a root's key."""
+# since 6.19 linux-libc-dev has the headers of every architecture
+_FOREIGN = re.compile(rf"usr/include/(?!{_TRIPLET}/)[^/]+-linux-gnu")
 _LIBRARIES = f"usr/lib/{_TRIPLET}"
 
 
 def wanted(path: str) -> bool:
     """Whether a root's file, named without `./`, belongs into the sysroot."""
-    if not any(fnmatchcase(path, pattern) for pattern in WANTED):
+    if not any(fnmatchcase(path, pattern) for pattern in WANTED) or _FOREIGN.match(path):
         return False
     return not path.startswith(f"{_LIBRARIES}/") or path.count("/") == _LIBRARIES.count("/") + 1
 
@@ -50,7 +53,7 @@ def extract(tar: Path, directory: Path) -> None:
                 with source, target.open("wb") as copy:
                     copy.write(source.read())
                 target.chmod(0o755 if member.mode & 0o111 else 0o644)
-    # libc.so is a linker script that names /lib/x86_64-linux-gnu/libc.so.6, which ld looks for below the sysroot
+    # libc.so is a linker script that names /lib/x86_64-linux-gnu/libc.so.6; ld looks below the sysroot
     (directory / "lib").symlink_to("usr/lib")
     (directory / "lib64").symlink_to("usr/lib64")
 

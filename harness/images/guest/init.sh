@@ -34,11 +34,22 @@ while read -r nodev filesystem; do
 		try mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
 	fi
 done </proc/filesystems
-# Without a udev nobody else names the ports, and their numbers depend on the order in which they were added.
-for port in /sys/class/virtio-ports/*; do
-	name=
-	[ -r "$port/name" ] && read -r name <"$port/name"
-	[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name"
+# Without a udev nobody else loads the driver (a module before 6.12) or names the ports, and their numbers depend on the
+# order in which they were added. The host announces them one by one, after the driver is there.
+modprobe -q virtio_console
+tries=0
+until [ -e /dev/virtio-ports/kmatrix.agent ] && [ -e /dev/virtio-ports/kmatrix.out ]; do
+	for port in /sys/class/virtio-ports/*; do
+		name=
+		[ -r "$port/name" ] && read -r name <"$port/name"
+		[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name"
+	done
+	tries=$((tries + 1))
+	if [ $tries -gt 100 ]; then
+		echo "KMATRIX-BOOT-FAILED: no virtio-serial port kmatrix.agent or kmatrix.out" >/dev/console
+		break
+	fi
+	[ -e /dev/virtio-ports/kmatrix.out ] || sleep 0.05
 done
 
 echo kmatrix >/proc/sys/kernel/hostname
@@ -52,8 +63,10 @@ try ip link set lo up
 
 read -r release </proc/sys/kernel/osrelease
 read -r version </proc/sys/kernel/version
+legacy=
 case $release in
 [23].*)
+	legacy="ip_tables ip6_tables iptable_filter ip6table_filter"
 	# the nft behind Debian's iptables asks for what these kernels do not have, and CRIU calls iptables
 	for name in iptables iptables-restore iptables-save ip6tables ip6tables-restore ip6tables-save; do
 		ln -sf "/usr/sbin/${name%%-*}-legacy${name#"${name%%-*}"}" "/etc/alternatives/$name"
@@ -61,11 +74,11 @@ case $release in
 	;;
 esac
 
-# What CRIU would have the kernel load for it one by one while a workload is frozen; a kernel has them built in, as
-# modules, or not at all.
+# What a first dump and restore would have the kernel load one by one while a workload is frozen: seen in lsmod before
+# and after, with sockets of every kind and a network lock. A kernel has them built in, as modules, or not at all.
+# shellcheck disable=SC2086  # a list of words
 modprobe -qab unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag \
-	nf_tables nft_compat ip_tables ip6_tables iptable_filter ip6table_filter xt_mark nf_conntrack_netlink veth tun \
-	2>/dev/null
+	nf_tables nft_compat xt_mark xt_tcpudp nf_conntrack_netlink $legacy 2>/dev/null
 
 # A cache made by another kernel gives false results.
 rm -f /run/criu.kdat
@@ -78,10 +91,10 @@ read -r uptime _ </proc/uptime
 say "Linux $release $version, up $uptime s"
 echo KMATRIX-READY >/dev/console
 
-# The shell stays: it reaps what loses its parent, and an agent that dies comes back.
+# The shell stays and reaps what loses its parent. An agent that dies does not come back: the lab takes the guest for
+# lost and boots another.
+/usr/lib/kmatrix/agent /dev/virtio-ports/kmatrix.agent >>/run/kmatrix/agent.log 2>&1
+say "the agent ended with status $?"
 while :; do
-	qemu-ga -m virtio-serial -p /dev/virtio-ports/org.qemu.guest_agent.0 -t /run \
-		>>/run/kmatrix/agent.log 2>&1
-	say "the agent ended with status $?"
-	sleep 0.2
+	sleep 3600
 done
