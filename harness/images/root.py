@@ -50,8 +50,15 @@ _UNWANTED = (
 )
 _SIZE = 1500 << 20
 """Bytes that making a root takes at most: mmdebstrap's chroot, the packages, the tar, the sysroot."""
-_FAREWELLS = ("mmdebstrap failed to run", "failed: ", "process exited", "Sub-process", "received signal")
-_ERRORS = ("E:", "Err:", "dpkg: error")
+_FAREWELLS = (
+    "mmdebstrap failed to run",
+    "Use-Pty=false",
+    "Some index files failed",
+    "process exited",
+    "Sub-process",
+    "received signal",
+)
+_ERRORS = ("E:", "Err:", "W: Failed to fetch", "dpkg: error")
 _UNREACHABLE = (
     "Could not resolve",
     "Could not connect",
