@@ -75,7 +75,7 @@ class Workload:
         Raises AssertionError if it does not answer within `seconds`: such a process has lost its state.
         """
         result = self.host.run(
-            f"{self._enter()}; rm -f report.json; echo -n {shlex.quote(question)} >question; "
+            f"{self._enter()}; [ ! -e report.json ] || rm report.json; echo -n {shlex.quote(question)} >question; "
             f"kill -USR1 {self.pid} || exit 3; {self._await('report.json', seconds)}; cat report.json; rm report.json"
         )
         self._blame(result, f"did not answer {question!r} within {seconds:g} s")

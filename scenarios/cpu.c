@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -93,9 +92,7 @@ static void *holder(void *nothing)
 {
 	const uint32_t default_mxcsr = 0x1f80;
 
-	/* The thread never sleeps, so it must not starve the others on one slow processor. */
-	if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19))
-		die("setpriority");
+	run_last();
 	for (;;) {
 		hold.release = 0;
 		if (has_avx)

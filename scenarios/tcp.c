@@ -317,13 +317,27 @@ static void describe(void)
 	report_number("listening", option(listener, SOL_SOCKET, SO_ACCEPTCONN));
 }
 
-static void reconnect(struct pair *pair)
+static void knock(void)
 {
-	close(pair->client);
-	close(pair->server);
-	make_pair(pair);
-	put(pair->client, "corruption", UNREAD, seed_for(DOWN));
-	put(pair->server, "corruption", UNREAD, seed_for(UP));
+	pending = dial();
+	pending_name = own_name(pending);
+	put(pending, "pending connection", KNOCK, seed_for(PENDING));
+}
+
+/* Every byte is put back where it was; only the connections are others. */
+static void reconnect(void)
+{
+	struct sockaddr_in peer;
+
+	close(accept_soon(&peer)); /* the pending one is first in the queue */
+	close(pending);
+	close(calm.client);
+	close(calm.server);
+	make_pair(&calm);
+	put(calm.client, "corruption", UNREAD, seed_for(DOWN));
+	put(calm.server, "corruption", UNREAD, seed_for(UP));
+	knock();
+	sleep_ms(20);
 }
 
 /* The deliberate damage of the self-test. */
@@ -345,10 +359,8 @@ static void corrupt(const char *what)
 		accept_soon(&peer); /* the descriptor is lost on purpose: the client hangs in nowhere */
 	else if (!strcmp(what, "corrupt shut"))
 		shutdown(full.client, SHUT_WR);
-	else if (!strcmp(what, "corrupt reconnected")) {
-		accept_soon(&peer); /* the pending one is first in the queue */
-		reconnect(&calm);
-	}
+	else if (!strcmp(what, "corrupt reconnected"))
+		reconnect();
 }
 
 int main(void)
@@ -360,9 +372,7 @@ int main(void)
 	put(calm.client, "calm connection", UNREAD, seed_for(DOWN));
 	put(calm.server, "calm connection", UNREAD, seed_for(UP));
 	fill_queues();
-	pending = dial();
-	pending_name = own_name(pending);
-	put(pending, "pending connection", KNOCK, seed_for(PENDING));
+	knock();
 	if (fcntl(listener, F_SETFL, O_NONBLOCK) || mismatch_count)
 		die("set-up");
 	ready();

@@ -6,7 +6,6 @@
 #include "workload.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define CONTENDERS 2
@@ -131,9 +130,7 @@ static void *runner(void *role)
 	struct member *me = take_place((int)(intptr_t)role);
 	uint64_t state = run_start;
 
-	/* It never sleeps, so it must not starve the others on one slow processor. */
-	if (setpriority(PRIO_PROCESS, (id_t)me->tid, 19))
-		die("setpriority");
+	run_last();
 	me->in_place = 1;
 	for (;;) {
 		for (int i = 0; i < ROUNDS_A_STEP; i++)
@@ -260,6 +257,13 @@ static void compare_members(void)
 	}
 }
 
+static void compare_policy(void)
+{
+	uint64_t policy = (uint64_t)sched_getscheduler((pid_t)members[RUNNER].tid);
+
+	compare_number("the running thread's scheduling policy", policy, SCHED_IDLE);
+}
+
 static void compare_progress(void)
 {
 	uint64_t nap = naps, step = run.after;
@@ -273,6 +277,7 @@ static void compare_progress(void)
 static void verify(void)
 {
 	compare_postures();
+	compare_policy();
 	compare_progress();
 	let_all_go();
 	compare_members();

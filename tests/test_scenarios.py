@@ -64,7 +64,7 @@ def in_own_network(command: list[str]) -> list[str]:
     return ["unshare", *namespaces, "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *command]
 
 
-@pytest.fixture()
+@pytest.fixture
 def start(binaries: Path) -> Iterator[Start]:
     """Starts a scenario's workload in a directory as the lab does; ends it and its children afterwards."""
     started: list[subprocess.Popen[bytes]] = []

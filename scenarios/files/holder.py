@@ -3,6 +3,7 @@
 Runs in the guest with the userland's own interpreter and nothing but the standard library.
 """
 
+# ruff: noqa: SIM115 - to hold files open is what this program is for
 import hashlib
 import itertools
 import json
@@ -76,7 +77,7 @@ class Files:
 
 
 class Timers:
-    """An interval timer, a timerfd where Python has it, a chain of threading timers, a sleeping thread."""
+    """An interval timer, a far timerfd where Python has it, a chain of threading timers, a sleeping thread."""
 
     def __init__(self) -> None:
         self.alarms = 0
@@ -87,7 +88,7 @@ class Timers:
         self.timerfd = None
         if hasattr(os, "timerfd_create"):
             self.timerfd = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
-            os.timerfd_settime(self.timerfd, initial=0.05, interval=0.05)
+            os.timerfd_settime(self.timerfd, initial=3600, interval=0.05)
         self.chained = True
         self._chain()
         threading.Thread(target=self._nap, daemon=True).start()
@@ -102,14 +103,12 @@ class Timers:
         if self.chained:
             timer.start()
 
-    def _expired(self) -> bool:
-        """Whether the timerfd has expired since it was last read; a Python without it is never waited for."""
+    def _expires(self) -> bool:
+        """Whether the timerfd, set anew, expires; a Python without it is never waited for."""
         if self.timerfd is None:
             return True
-        try:
-            return os.read(self.timerfd, 8) != bytes(8)
-        except BlockingIOError:
-            return False
+        os.timerfd_settime(self.timerfd, initial=0.001, interval=0)
+        return bool(select.select([self.timerfd], [], [], WAIT)[0]) and os.read(self.timerfd, 8) != bytes(8)
 
     def _nap(self) -> None:
         for self.naps in itertools.count():
@@ -122,24 +121,21 @@ class Timers:
             "fired": self.fired,
             "naps": self.naps,
             "interval": round(interval, 6),
-            "timerfd": self.timerfd is not None,
+            "timerfd_left": None if self.timerfd is None else os.timerfd_gettime(self.timerfd)[0],
             "monotonic": time.monotonic(),
         }
 
     def verify(self) -> Iterator[tuple[str, bool]]:
         alarms, fired, naps = self.alarms, self.fired, self.naps
-        self._expired()
-        expired = False
         # Counted, not timed: a clock that jumps must not decide how long this takes.
         for _ in range(int(WAIT / TICK)):
-            expired = expired or self._expired()
-            if self.alarms > alarms and self.fired > fired and self.naps > naps and expired:
+            if self.alarms > alarms and self.fired > fired and self.naps > naps:
                 break
             select.select([], [], [], TICK)
         yield "interval timer: does not fire", self.alarms > alarms
         yield "threading timer: does not fire", self.fired > fired
         yield "sleeping thread: does not wake", self.naps > naps
-        yield "timerfd: does not expire", expired
+        yield "timerfd: does not expire", self._expires()
 
 
 class Companion:
@@ -249,7 +245,7 @@ class Holder:
         elif what == "timer":
             self.timers.chained = False
         elif what == "timerfd" and self.timers.timerfd is not None:
-            os.timerfd_settime(self.timers.timerfd, initial=0, interval=0)
+            os.timerfd_settime(self.timers.timerfd, initial=3600, interval=0.05)
         elif what == "subprocess":
             self.companion.process.kill()
             self.companion.process.wait()
