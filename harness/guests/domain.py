@@ -102,7 +102,8 @@ class OutPort:
     def xml(self) -> ET.Element:
         return _element(
             "channel",
-            _element("source", path=str(self.file)),
+            # O_APPEND, so that the host may empty the file under QEMU's feet.
+            _element("source", path=str(self.file), append="on"),
             _element("target", type="virtio", name=OUT_PORT),
             type="file",
         )

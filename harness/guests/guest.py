@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -153,8 +154,13 @@ class Guest:
             raise HostError(f"QEMU cannot snapshot the guest: {said}")
 
     def park(self) -> None:
-        """Stop its processor until the next `reset`: a workload left behind must not burn the host's."""
+        """Stop its processor: a workload left behind must not burn the host's."""
         self.monitor("stop")
+
+    def unpark(self) -> None:
+        """Let it go on, with its clock set to the present and its random numbers reseeded."""
+        self.monitor("cont")
+        self._live_agent.wake(Deadline.after(_AGENT_RETURNS))
 
     def reset(self) -> None:
         """Return to the snapshot: a pristine kernel in about 0.1 s, its clock set to the present and its
@@ -162,13 +168,21 @@ class Guest:
         self.console.mark()
         if said := self.monitor(f"loadvm {_SNAPSHOT}").strip():
             raise QemuDied(f"QEMU cannot reset the guest: {said}")
-        os.truncate(self.out, 0)
-        self.monitor("cont")
-        self._live_agent.wake(Deadline.after(_AGENT_RETURNS))
+        self.empty_out()
+        self.unpark()
 
     def run(self, *argv: str, deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end. Raises `DeadlineExceeded` and every `GuestError`."""
         return self._live_agent.run(argv, deadline, stdin)
+
+    def insert(self, data: Path) -> None:
+        """Lay a tar onto the input disk, from its first byte on."""
+        with data.open("rb") as source, self.input.open("r+b") as disk:
+            shutil.copyfileobj(source, disk, 1 << 20)
+
+    def empty_out(self) -> None:
+        """What the guest writes to its out port from now on starts at the beginning of `out`."""
+        os.truncate(self.out, 0)
 
     def write(self, path: str, data: bytes, deadline: Deadline) -> None:
         """Write a small file in the guest."""

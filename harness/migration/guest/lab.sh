@@ -7,6 +7,7 @@
 #   lab dump COMMAND...                run CRIU, print its exit code, its seconds and the uptime
 #   lab pack                           write work directory and images to the out port
 #   lab restore UPTIME COMMAND...      unpack the input, run CRIU, print its exit code and its seconds
+#   lab clean                          end the workload, forget its files
 #   lab logs                           write the logs to the out port
 set -u
 WORK=/work
@@ -50,6 +51,7 @@ start() {
 	own) setsid unshare -n /bin/sh -c 'ip link set lo up && exec "$@"' sh "$@" </dev/null >stdout.log 2>&1 & ;;
 	*) setsid "$@" </dev/null >stdout.log 2>&1 & ;;
 	esac
+	echo $! >$CHECKPOINT/pid
 	echo $!
 }
 
@@ -79,6 +81,15 @@ restore() {
 	timed "$@"
 }
 
+# Only for guests that are not reset between cells. The input disk changes under the guest's page cache.
+clean() {
+	read -r pid <$CHECKPOINT/pid && kill -KILL -- "-$pid" 2>/dev/null
+	rm -rf $WORK $CHECKPOINT
+	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
+	dmesg --clear
+	echo 1 >/proc/sys/vm/drop_caches
+}
+
 logs() {
 	cd $CHECKPOINT/logs || fail "no logs"
 	dmesg >dmesg.log 2>&1
@@ -92,8 +103,9 @@ case $step in
 prepare) prepare ;;
 start) start "$@" ;;
 dump) timed "$@" ;;
-pack) tar -cf - -b 512 -C / work checkpoint/images >$OUT ;;
+pack) tar -cf - -b 512 -C / work checkpoint/images checkpoint/pid >$OUT ;;
 restore) restore "$@" ;;
+clean) clean ;;
 logs) logs ;;
 *) fail "no step $step" ;;
 esac

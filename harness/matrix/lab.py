@@ -1,0 +1,83 @@
+"""All that a run works with, put together once: kernels, images, scenarios, the hypervisor, the run's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.cache import Cache
+from harness.config import Timeouts
+from harness.guests.guest import Boot, Guest, Hardware
+from harness.guests.hypervisor import Hypervisor
+from harness.images import Image
+from harness.kernels import Kernel
+from harness.kernels.kconfig import read_options
+from harness.matrix.cell import Isolation
+from harness.matrix.ledger import KernelIdentity
+from harness.matrix.workloads import Reference
+from harness.migration.checkpoint import CheckpointStore, Origin
+from harness.migration.site import Site
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the work needs; nothing in it changes during a run."""
+
+    run_id: str
+    directory: Path
+    """The run's folder."""
+    cache: Cache
+    hypervisor: Hypervisor
+    hardware: Hardware
+    timeouts: Timeouts
+    isolation: Isolation
+    kernels: dict[str, Kernel]
+    images: dict[str, Image]
+    scenarios: dict[str, Reference]
+    store: CheckpointStore
+    options: dict[str, dict[str, str] | None] = field(default_factory=dict)
+    """By kernel label: the configuration symbols, None if the configuration is unknown."""
+
+    def guest(self, userland: str, kernel: str, name: str) -> Guest:
+        """A new guest, not yet booted. `name` is unique within the run."""
+        found, image = self.kernels[kernel], self.images[userland]
+        boot = Boot(found.image, found.initrd, found.modules_disk, image.disk)
+        return Guest(self.hypervisor, name, boot, self.hardware)
+
+    def site(self, userland: str, kernel: str, name: str) -> Site:
+        """A new guest, booted and prepared. Raises every `GuestError`; the guest is then ended."""
+        site = Site(self.guest(userland, kernel, name), self.timeouts)
+        image = self.images[userland]
+        try:
+            site.open(image.criu_path, image.criu_version)
+        except BaseException:
+            site.close()
+            raise
+        return site
+
+    def identity(self, label: str) -> KernelIdentity:
+        """Which kernel a label stands for."""
+        kernel = self.kernels[label]
+        return KernelIdentity(kernel.release, kernel.version, kernel.sha256)
+
+    def origin(self, userland: str, scenario: str, kernel: str) -> Origin:
+        """What a checkpoint of this scenario, made in this run, is made of."""
+        image, source = self.images[userland], self.kernels[kernel]
+        return Origin(
+            run=self.run_id,
+            userland=userland,
+            userland_sha256=image.sha256,
+            criu=image.criu_version,
+            kernel_sha256=source.sha256,
+            kernel_release=source.release,
+            scenario=scenario,
+            scenario_sha256=self.scenarios[scenario].sha256,
+            accelerator=self.hardware.accelerator,
+            cpu=self.hardware.cpu,
+            kernel_command_line=" ".join(self.hardware.kernel_arguments),
+        )
+
+
+def kernel_options(kernel: Kernel) -> dict[str, str] | None:
+    """A kernel's configuration symbols, None if its configuration is unknown."""
+    return read_options(kernel.config.read_text()) if kernel.config is not None else None

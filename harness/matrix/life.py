@@ -1,0 +1,236 @@
+"""One attempt at one task, from a pristine guest to the evidence on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tarfile
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.cache import sha256_of
+from harness.errors import (
+    DeadlineExceeded,
+    GuestError,
+    GuestHang,
+    GuestLost,
+    HarnessError,
+    KernelOops,
+    KernelPanic,
+)
+from harness.matrix.cell import Isolation, Outcome, Phase
+from harness.matrix.lab import Lab
+from harness.matrix.plan import Kind, Task
+from harness.matrix.workloads import Reference
+from harness.migration.checkpoint import Checkpoint, Manifest
+from harness.migration.criu import DUMP_DONE, RESTORE_DONE
+from harness.migration.site import CriuRun, Site, as_log, images_size
+from harness.report.sanitize import visible
+from harness.scenario import Facts, Workload
+from harness.verdict.signature import first_error
+
+BASELINE_SECONDS = 0.5
+"""How long a workload is left alone in a baseline, about as long as a dump would freeze it."""
+
+# CRIU could not have the pid that it must have: something of the lab's own stood in the way (DESIGN.md, decision 9).
+_PID_TAKEN = re.compile(r"fork.*: File exists|Pid \d+ do not match expected|clone3?.*EEXIST")
+_KERNEL_FAULT = (KernelPanic, KernelOops, GuestHang)
+_CRIU_PHASES = (Phase.DUMP, Phase.RESTORE, Phase.CHECK)
+
+
+class CriuFailed(Exception):
+    """CRIU could not dump or restore. The message is its first true error line, untrusted."""
+
+
+@dataclass
+class Story:
+    """What happened in one attempt, as it happens."""
+
+    task: Task
+    number: int
+    isolation: Isolation
+    directory: Path
+    slot: int = 0
+    phase: Phase = Phase.BOOT
+    seconds: dict[str, float] = field(default_factory=dict)
+    commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    logs: dict[str, Path] = field(default_factory=dict)
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    outcome: Outcome = Outcome.ERROR
+    error: str | None = None
+    failure: BaseException | None = None
+    checkpoint: Checkpoint | None = None
+    image_bytes: int | None = None
+
+    @contextlib.contextmanager
+    def during(self, phase: Phase) -> Iterator[None]:
+        """Whatever is raised in here happened in `phase`."""
+        self.phase = phase
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            spent = time.monotonic() - started
+            self.seconds[phase] = round(self.seconds.get(phase, 0.0) + spent, 4)
+
+    def in_guest(self, seconds: float) -> None:
+        """Account for what ran inside the guest."""
+        self.seconds["guest"] = round(self.seconds.get("guest", 0.0) + seconds, 4)
+
+    def keep(self, name: str, text: str | bytes) -> None:
+        """One more piece of evidence."""
+        path = self.directory / f"{name}.log"
+        path.write_bytes(text.encode("utf-8", "replace") if isinstance(text, str) else text)
+        self.logs[name] = path
+
+
+def judge(failure: BaseException, phase: Phase) -> tuple[Outcome, str]:
+    """What an exception says about the cell, and the first true error line."""
+    message = visible(str(failure).strip() or type(failure).__name__)
+    first_line = message.splitlines()[0] if message else type(failure).__name__
+    if isinstance(failure, CriuFailed):
+        return (Outcome.ERROR if _PID_TAKEN.search(message) else Outcome.FAIL), message
+    if isinstance(failure, _KERNEL_FAULT):
+        # A kernel that does not even boot in this lab says nothing about CRIU.
+        return (Outcome.ERROR if phase is Phase.BOOT else Outcome.FAIL), first_line
+    if isinstance(failure, DeadlineExceeded) and phase in _CRIU_PHASES:
+        return Outcome.FAIL, first_line
+    if isinstance(failure, AssertionError):
+        # Before the dump nothing of CRIU's has happened: then it is the workload or the lab.
+        return (Outcome.FAIL if phase in (Phase.CHECK, Phase.BASELINE) else Outcome.ERROR), first_line
+    if isinstance(failure, HarnessError):
+        return Outcome.ERROR, first_line
+    return Outcome.ERROR, f"{type(failure).__name__}: {first_line}"
+
+
+def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> None:
+    """Do a task at a pristine site and fill in its story. Never raises but for an interrupt."""
+    reference = lab.scenarios[story.task.scenario]
+    try:
+        if story.task.kind is Kind.RESTORE:
+            assert checkpoint is not None, "a restore without a checkpoint"
+            _restore(site, story, reference, checkpoint)
+        else:
+            _start_and(lab, site, story, reference)
+        site.guest.watch()
+        story.outcome = Outcome.PASS
+    except Exception as failure:  # noqa: BLE001  a scenario is foreign code; whatever it raises is one cell's error
+        story.failure = _diagnosed(site, failure)
+        story.outcome, story.error = judge(story.failure, story.phase)
+        story.keep("traceback", "".join(traceback.format_exception(story.failure)))
+    finally:
+        _collect(site, story)
+
+
+def _diagnosed(site: Site, failure: Exception) -> Exception:
+    """A silent agent or a missed deadline may have a graver cause."""
+    if isinstance(failure, GuestLost | DeadlineExceeded):
+        try:
+            site.guest.watch()
+            if isinstance(failure, GuestLost):
+                site.guest.diagnose()
+        except GuestError as graver:
+            return graver
+    return failure
+
+
+def _start_and(lab: Lab, site: Site, story: Story, reference: Reference) -> None:
+    """A baseline or a dump: both begin with a new workload."""
+    image = lab.images[story.task.userland]
+    with story.during(Phase.START):
+        payload = reference.payload(image, lab.cache)
+        scenario = reference.scenario
+        pid = site.start(payload, scenario.command, scenario.own_network)
+        story.commands["workload"] = scenario.command
+        workload = Workload(site.host, pid)
+        if ready := getattr(reference.module, "ready", None):
+            ready(site.host, workload)
+    if story.task.kind is Kind.BASELINE:
+        with story.during(Phase.BASELINE):
+            before = reference.module.remember(site.host, workload)
+            time.sleep(BASELINE_SECONDS)
+            reference.module.check(site.host, workload, before)
+        return
+    with story.during(Phase.START):
+        facts: Facts = reference.module.remember(site.host, workload)
+    _dump(lab, site, story, reference, pid, facts)
+
+
+def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, facts: Facts) -> None:
+    options = _options(site, reference)
+    with story.during(Phase.DUMP):
+        done = site.dump(pid, options)
+        story.commands["dump"] = done.argv
+        story.in_guest(done.seconds)
+        _believe(site, story, done, "dump", DUMP_DONE)
+    with story.during(Phase.TRANSFER):
+        data = story.directory / "checkpoint.tar"
+        site.pack(data)
+        story.image_bytes = images_size(data)
+        manifest = Manifest(
+            origin=lab.origin(story.task.userland, story.task.scenario, story.task.source),
+            sha256=sha256_of(data),
+            bytes=data.stat().st_size,
+            pid=pid,
+            uptime=done.uptime,
+            dump_command=done.argv,
+            workload_command=reference.scenario.command,
+            facts=facts,
+            dump_seconds=done.seconds,
+            image_bytes=story.image_bytes,
+        )
+        story.checkpoint = lab.store.put(manifest, data)
+
+
+def _restore(site: Site, story: Story, reference: Reference, checkpoint: Checkpoint) -> None:
+    options = _options(site, reference)
+    with story.during(Phase.TRANSFER):
+        story.image_bytes = checkpoint.manifest.image_bytes
+        site.insert(checkpoint)
+    with story.during(Phase.RESTORE):
+        done = site.restore(checkpoint, options)
+        story.commands["restore"] = done.argv
+        story.in_guest(done.seconds)
+        if done.returncode != 0:
+            _believe(site, story, done, "restore", RESTORE_DONE)
+    try:
+        with story.during(Phase.CHECK):
+            before = site.backend.guest_seconds
+            workload = Workload(site.host, checkpoint.manifest.pid)
+            reference.module.check(site.host, workload, checkpoint.manifest.facts)
+            story.in_guest(site.backend.guest_seconds - before)
+    finally:
+        # Where CRIU never finished, a check that fails says nothing of its own, and one that passes must be fooled.
+        with story.during(Phase.RESTORE):
+            _believe(site, story, done, "restore", RESTORE_DONE)
+        story.phase = Phase.CHECK
+
+
+def _options(site: Site, reference: Reference) -> tuple[str, ...]:
+    if missing := site.criu.missing(reference.scenario.criu):
+        raise HarnessError(f"CRIU {site.criu.version} does not know {', '.join(missing)}")
+    return reference.scenario.criu
+
+
+def _believe(site: Site, story: Story, done: CriuRun, name: str, words: str) -> None:
+    """Raise `CriuFailed` unless CRIU's log says that it is done. Its exit code is no proof either way."""
+    if not story.logs.get(name):
+        story.logs.update(site.logs(story.directory))
+    path = story.logs.get(name)
+    log = path.read_text("utf-8", "replace") if path else ""
+    if words not in log:
+        raise CriuFailed(first_error(log) or f"criu {name} ended with {done.returncode} and gave no reason")
+
+
+def _collect(site: Site, story: Story) -> None:
+    """The evidence that a cell always has: CRIU's logs, dmesg, console, commands."""
+    if "dmesg" not in story.logs:
+        # From a guest that is lost there is nothing to be had but its console.
+        with contextlib.suppress(HarnessError, tarfile.TarError):
+            story.logs.update(site.logs(story.directory))
+    story.keep("console", site.guest.console.read())
+    story.keep("commands", as_log(story.commands))

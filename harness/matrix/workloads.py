@@ -1,0 +1,104 @@
+"""The scenarios that exist: their modules, their identity, and the files that a guest needs to run them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from harness.cache import Cache, key_of, sha256_of
+from harness.errors import ConfigError
+from harness.images import Image
+from harness.images.workload import compile_workload, local_headers
+from harness.migration.site import make_payload
+from harness.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A scenario and the module that defines it."""
+
+    name: str
+    path: Path
+    module: ModuleType
+
+    @property
+    def scenario(self) -> Scenario:
+        """Its static part."""
+        found: Scenario = self.module.SCENARIO
+        return found
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Its C files."""
+        return tuple(self.path.parent / name for name in self.scenario.sources)
+
+    @property
+    def sha256(self) -> str:
+        """Changes with the module and every file that it brings."""
+        files = {self.path, *(header for source in self.sources for header in local_headers(source))}
+        files |= {self.path.parent / name for name in self.scenario.files}
+        return key_of(files=sorted((path.name, sha256_of(path)) for path in files))
+
+    def payload(self, image: Image, cache: Cache) -> Path:
+        """A tar with the workload's programs for one userland. Raises `ImageError` if a source does not compile."""
+        files = compile_workload(image, self.sources, self.scenario.libraries, cache)
+        for name in self.scenario.files:
+            files[Path(name).name] = self.path.parent / name
+        key = key_of(files={name: sha256_of(path) for name, path in files.items()})
+        return cache.entry("payloads", key, lambda d: make_payload(d / "payload.tar", files)) / "payload.tar"
+
+
+def is_scenario(path: Path) -> bool:
+    """Whether a Python file below `scenarios/` defines a scenario."""
+    return path.suffix == ".py" and not path.name.startswith(("_", "conftest"))
+
+
+def names(directory: Path) -> list[str]:
+    """The names of the scenarios in a directory."""
+    return sorted(path.stem for path in directory.glob("*.py") if is_scenario(path))
+
+
+def load(path: Path) -> Reference:
+    """Import one scenario outside pytest. Raises `ConfigError` if the file defines none."""
+    name = f"kmatrix_scenarios.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return reference(path, module)
+
+
+def reference(path: Path, module: ModuleType) -> Reference:
+    """A module as a scenario. Raises `ConfigError` naming what it lacks."""
+    wanted = {"SCENARIO": Scenario, "remember": object, "check": object}
+    lacking = [name for name, kind in wanted.items() if not isinstance(getattr(module, name, None), kind)]
+    lacking += [n for n in ("remember", "check") if not callable(getattr(module, n, None)) and n not in lacking]
+    if lacking:
+        raise ConfigError(f"{path}: a scenario defines {', '.join(lacking)}", hint="see docs/scenarios.md")
+    return Reference(path.stem, path, module)
+
+
+def unmet(reference: Reference, image: Image, options: dict[str, str] | None, release: str) -> list[str]:
+    """What a kernel and a userland lack for a scenario, in words; empty if nothing.
+
+    `options` are the kernel's configuration symbols without `CONFIG_`, None if its configuration is unknown.
+    """
+    needs = reference.scenario.needs
+    lacking = [f"package {name} in {image.userland}" for name in needs.packages if name not in image.packages]
+    if options is not None:
+        off = [name for name in needs.config if name.removeprefix("CONFIG_") not in options]
+        lacking += [f"{name} in kernel {release}" for name in off]
+    if needs.kernel is not None and _version(release) < _version(needs.kernel):
+        lacking.append(f"a kernel of {needs.kernel} or later, this is {release}")
+    return lacking
+
+
+def _version(release: str) -> tuple[int, ...]:
+    digits: Iterable[str] = release.partition("-")[0].partition("+")[0].split(".")
+    return tuple(int(part) for part in digits if part.isdigit())[:3]

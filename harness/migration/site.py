@@ -1,0 +1,165 @@
+"""A guest that is ready for the lab's work: start a workload in it, dump it, restore one, bring out the evidence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from testinfra.host import Host
+
+from harness.config import Timeouts
+from harness.deadline import Deadline
+from harness.errors import GuestCommandFailed
+from harness.guests.agent import CommandResult
+from harness.guests.backend import GuestBackend, guest_host
+from harness.guests.guest import Guest
+from harness.migration.checkpoint import Checkpoint
+from harness.migration.criu import Criu, known_options
+
+_LAB = "/run/kmatrix/lab"
+_LAB_SOURCE = Path(__file__).parent / "guest" / "lab.sh"
+
+
+@dataclass(frozen=True)
+class CriuRun:
+    """One call of CRIU in a guest."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    """As CRIU gave it; not to be trusted alone."""
+    seconds: float
+    """Inside the guest."""
+    uptime: str
+    """The guest's uptime when CRIU began, seconds."""
+
+
+class Site:
+    """One guest and what the lab does there. Not for use by two threads at once."""
+
+    def __init__(self, guest: Guest, timeouts: Timeouts) -> None:
+        self.guest = guest
+        self._timeouts = timeouts
+        self.criu = Criu("", "", frozenset())
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self.backend = GuestBackend(self.guest, self._timeouts.command)
+        self.host: Host = guest_host(self.backend)
+
+    def open(self, criu_path: str, criu_version: str) -> None:
+        """Boot the guest and prepare it. Raises every `GuestError`."""
+        self.guest.boot(Deadline.after(self._timeouts.boot))
+        self.guest.write(_LAB, _LAB_SOURCE.read_bytes(), self._soon())
+        self._step("prepare", deadline=self._soon())
+        said = self.guest.run(criu_path, "--help", deadline=self._soon())
+        options = known_options((said.stdout + said.stderr).decode("utf-8", "replace"))
+        self.criu = Criu(criu_path, criu_version, options)
+
+    def snapshot(self) -> None:
+        """Make the present the state that `reset` returns to."""
+        self.guest.snapshot()
+
+    def reset(self) -> None:
+        """Back to the snapshot, with a testinfra host that remembers nothing."""
+        self.guest.reset()
+        self._fresh()
+
+    def park(self) -> None:
+        """Stop the guest's processor until it is needed again."""
+        self.guest.park()
+
+    def unpark(self) -> None:
+        """Let the guest go on where it was parked."""
+        self.guest.unpark()
+
+    def clean(self) -> None:
+        """Without a reset: end the last workload and forget its files (`--isolation shared`)."""
+        self._step("clean", deadline=self._soon())
+        self.guest.console.mark()
+        self.guest.empty_out()
+        self._fresh()
+
+    def start(self, payload: Path, command: tuple[str, ...], own_network: bool) -> int:
+        """Unpack the workload's files and start it. Returns its pid."""
+        self.guest.insert(payload)
+        network = "own" if own_network else "shared"
+        deadline = Deadline.after(self._timeouts.start)
+        return int(self._step("start", network, *command, deadline=deadline).text)
+
+    def dump(self, pid: int, options: tuple[str, ...]) -> CriuRun:
+        """Checkpoint the tree under `pid`."""
+        argv = self.criu.dump(pid, options)
+        return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.dump)))
+
+    def pack(self, target: Path) -> None:
+        """Bring work directory and images out of the guest, as a tar."""
+        self.guest.empty_out()
+        self._step("pack", deadline=Deadline.after(self._timeouts.dump))
+        shutil.copyfile(self.guest.out, target)
+
+    def insert(self, checkpoint: Checkpoint) -> None:
+        """Verify a checkpoint and lay it onto the input disk. Raises `CheckpointDamaged`."""
+        checkpoint.verify()
+        self.guest.insert(checkpoint.data)
+
+    def restore(self, checkpoint: Checkpoint, options: tuple[str, ...]) -> CriuRun:
+        """Bring the tree of the inserted checkpoint back."""
+        argv = self.criu.restore(options)
+        deadline = Deadline.after(self._timeouts.restore)
+        return self._criu(argv, self._step("restore", checkpoint.manifest.uptime, *argv, deadline=deadline))
+
+    def logs(self, directory: Path) -> dict[str, Path]:
+        """Bring CRIU's logs, dmesg and the workload's output out; name to file."""
+        self.guest.empty_out()
+        self._step("logs", deadline=self._soon())
+        with tarfile.open(self.guest.out) as tar:
+            for member in tar:
+                name = Path(member.name).name
+                data = tar.extractfile(member) if member.isfile() else None
+                if data is not None and name.endswith((".log", ".out")):
+                    (directory / name).write_bytes(data.read())
+        return {path.stem: path for path in sorted(directory.iterdir())}
+
+    def close(self) -> None:
+        """End the guest."""
+        self.guest.close()
+
+    def _soon(self) -> Deadline:
+        return Deadline.after(self._timeouts.command)
+
+    def _step(self, *arguments: str, deadline: Deadline) -> CommandResult:
+        done = self.guest.run("/bin/sh", _LAB, *arguments, deadline=deadline)
+        if done.returncode != 0:
+            words = done.stderr.decode("utf-8", "replace").strip()
+            raise GuestCommandFailed(f"lab {arguments[0]} ended with {done.returncode}: {words}")
+        return done
+
+    def _criu(self, argv: tuple[str, ...], done: CommandResult) -> CriuRun:
+        code, started, ended = done.text.split()
+        return CriuRun(argv, int(code), round(float(ended) - float(started), 2), started)
+
+
+def images_size(data: Path) -> int:
+    """Bytes of CRIU's images in a checkpoint's tar."""
+    with tarfile.open(data) as tar:
+        return sum(m.size for m in tar if m.name.startswith("checkpoint/images/"))
+
+
+def make_payload(target: Path, files: dict[str, Path]) -> None:
+    """A tar that puts `files` into the workload's `bin`; the same files give the same bytes."""
+    with tarfile.open(target, "w") as tar:
+        for name, path in sorted(files.items()):
+            member = tarfile.TarInfo(f"work/bin/{name}")
+            member.size, member.mode = path.stat().st_size, 0o755
+            with path.open("rb") as file:
+                tar.addfile(member, file)
+
+
+def as_log(commands: dict[str, tuple[str, ...]]) -> str:
+    """The exact commands of an attempt, for its evidence."""
+    return "".join(
+        f"{name}: {json.dumps(list(argv), ensure_ascii=False)}\n" for name, argv in commands.items()
+    )
