@@ -1,8 +1,9 @@
 """An ordinary Python program in the userland's own interpreter: files, timers, a subprocess, objects in memory.
 
 It holds an open file and a duplicate that shares its offset, a deleted file, an append-only descriptor, text that
-is not flushed yet; an interval timer, a timerfd an hour ahead where Python has it (3.13), a chain of
-threading timers, a sleeping thread; a subprocess that counts what it is told over pipes; a generator, a random generator, thousands of objects.
+is not flushed yet; an interval timer, a timerfd an hour ahead where Python has it (3.13), a chain of threading
+timers, a sleeping thread; a subprocess that counts what it is told over pipes; a generator, a random generator,
+thousands of objects.
 
 Leans on ghost files, fcntl flags, kcmp (3.5) for shared offsets, getitimer, /proc/PID/fdinfo for timerfd (3.17),
 and on time namespaces (5.6) so that CLOCK_MONOTONIC does not go back: before them a timer set for a time of the
