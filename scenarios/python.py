@@ -9,8 +9,8 @@ Leans on ghost files, fcntl flags, kcmp (3.5) for shared offsets, getitimer, /pr
 and on time namespaces (5.6) so that CLOCK_MONOTONIC does not go back: before them a timer set for a time of the
 source's clock waits until the destination has been up as long.
 
-The timerfd is far ahead on purpose: one that has expired unread is restored disarmed by every CRIU up to 4.2.1
-(checkpoint-restore/criu#3162), which would hide everything else.
+The timerfd is far ahead on purpose: a periodic one that has expired unread is restored disarmed (seen with CRIU
+4.1.1; checkpoint-restore/criu#3162 is open), which would hide everything else.
 """
 
 from __future__ import annotations

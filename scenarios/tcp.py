@@ -9,7 +9,8 @@ fates of it and no third: accepted with its bytes, or cleanly reset.
 
 Leans on TCP_REPAIR (3.5), TCP_REPAIR_WINDOW (4.8), SIOCOUTQNSD, sock_diag for inet sockets (3.3), and on a network
 namespace of its own, which CRIU makes again. SO_BUF_LOCK (5.15) cannot be taken back by an older kernel;
-SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2.
+SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2; UDP-Lite is gone from sock_diag since 7.1,
+which CRIU before 4.2.1 cannot bear in a namespace of its own.
 """
 
 from __future__ import annotations
