@@ -44,6 +44,7 @@ _LEFT_OUT = (
     "dev/*",
     # what the host's compiler needs is in the sysroot
     "usr/include/*",
+    "usr/lib/linux/uapi/*",
     "usr/lib/x86_64-linux-gnu/*.a",
     # what only apt and dpkg read, and what differs from build to build or from host to host
     "etc/apt/sources.list*",

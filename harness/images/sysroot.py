@@ -10,6 +10,8 @@ from pathlib import Path
 _TRIPLET = "x86_64-linux-gnu"
 WANTED = (
     "usr/include/*",
+    # since 6.19 linux-libc-dev keeps <asm/*.h> here, with symlinks to it
+    "usr/lib/linux/uapi/x86/*",
     # not their subdirectories: fnmatch's * crosses slashes, so the depth is checked as well
     f"usr/lib/{_TRIPLET}/*.so*",
     f"usr/lib/{_TRIPLET}/*.o",

@@ -12,6 +12,7 @@ from harness.archive.tool import surviving_full_disk
 from harness.cache import Cache, key_of, sha256_of
 from harness.errors import HostError, ImageError
 from harness.images.image import Image
+from harness.images.sysroot import libraries as libraries_of
 
 FLAGS = ("-O1", "-g", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
@@ -32,6 +33,8 @@ def gcc_argv(sysroot: Path, source: Path, target: Path, libraries: Sequence[str]
     return [
         "gcc",
         f"--sysroot={sysroot}",
+        # gcc looks for libc beside its own installation first, which is the host's
+        f"-B{libraries_of(sysroot)}/",
         *FLAGS,
         f"-ffile-prefix-map={source.parent}=/work/src",
         "-o",

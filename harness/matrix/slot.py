@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from harness.errors import GuestError, HarnessError
+from harness.errors import DeadlineExceeded, GuestCommandFailed, GuestError, HarnessError
 from harness.matrix.cell import Isolation, Outcome, Phase
 from harness.matrix.lab import Lab
 from harness.matrix.life import Story, judge, live
@@ -89,7 +89,7 @@ class Slot:
         if self._sites.get(key) is not site:
             _close(site)
             return
-        lost = isinstance(story.failure, HarnessError)
+        lost = isinstance(story.failure, GuestError | DeadlineExceeded | GuestCommandFailed)
         dirty = story.isolation is Isolation.SHARED and story.outcome is not Outcome.PASS
         if lost or dirty:
             self._drop(key)
