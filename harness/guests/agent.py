@@ -62,7 +62,9 @@ class CommandResult:
     stdout: bytes
     stderr: bytes
     guest_seconds: float
-    """By the guest's own monotonic clock."""
+    """By the guest's own monotonic clock, which under TCG counts instructions."""
+    seconds: float
+    """By the host's clock, from the request to the answer."""
 
     @property
     def text(self) -> str:
@@ -221,6 +223,7 @@ class Agent:
 
     def run(self, argv: tuple[str, ...], deadline: Deadline, stdin: bytes = b"") -> CommandResult:
         """Run a command to its end. Raises `DeadlineExceeded` after having killed the command's session."""
+        asked = time.monotonic()
         number = self._send(Request.EXEC, exec_payload(argv, stdin))
         output: dict[int, list[bytes]] = {Reply.STDOUT: [], Reply.STDERR: []}
         while True:
@@ -235,6 +238,7 @@ class Agent:
                     b"".join(output[Reply.STDOUT]),
                     b"".join(output[Reply.STDERR]),
                     nanoseconds / 1e9,
+                    time.monotonic() - asked,
                 )
             else:
                 raise GuestCommandFailed(

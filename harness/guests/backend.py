@@ -30,8 +30,8 @@ class GuestBackend(BaseBackend):  # type: ignore[misc]  # testinfra is untyped
         self._command_seconds = command_seconds
         self.phase: Deadline | None = None
         """What must be over by when, beyond the single command."""
-        self.guest_seconds = 0.0
-        """What all commands so far took inside the guest."""
+        self.seconds = 0.0
+        """What all commands so far took, by the host's clock."""
 
     def run(self, command: str, *args: str, **kwargs: Any) -> TestinfraResult:  # noqa: ANN401  testinfra's signature
         """Run a shell command. Raises `DeadlineExceeded` and every `GuestError`."""
@@ -40,7 +40,7 @@ class GuestBackend(BaseBackend):  # type: ignore[misc]  # testinfra is untyped
         if self.phase is not None:
             deadline = self.phase.sooner(self._command_seconds)
         done = self._guest.run("/bin/sh", "-c", line, deadline=deadline)
-        self.guest_seconds += done.guest_seconds
+        self.seconds += done.seconds
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)
 
 

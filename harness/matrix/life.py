@@ -199,10 +199,10 @@ def _restore(site: Site, story: Story, reference: Reference, checkpoint: Checkpo
             _believe(site, story, done, "restore", RESTORE_DONE)
     try:
         with story.during(Phase.CHECK):
-            before = site.backend.guest_seconds
+            before = site.backend.seconds
             workload = Workload(site.host, checkpoint.manifest.pid)
             reference.module.check(site.host, workload, checkpoint.manifest.facts)
-            story.in_guest(site.backend.guest_seconds - before)
+            story.in_guest(site.backend.seconds - before)
     finally:
         # Where CRIU never finished, a check that fails says nothing of its own, and one that passes must be fooled.
         with story.during(Phase.RESTORE):
