@@ -1,0 +1,46 @@
+# kmatrix: checkpoint on kernel A, restore on kernel B.
+# `make matrix` and `make test` do all the set-up they need. What is there is not done twice.
+
+PYTHON := .venv/bin/python
+
+# `make test SLOW=1` runs the tests that take minutes, too.
+ifdef SLOW
+MARKS :=
+else
+MARKS := -m "not slow"
+endif
+
+.PHONY: help setup matrix test unit lint bench clean
+
+help:
+	@echo 'make matrix   set up what is missing, run the quick profile, print the matrix'
+	@echo 'make test     set up what is missing, lint, run all tests; those marked slow with SLOW=1'
+	@echo 'make unit     the tests that need no guest'
+	@echo 'make lint     ruff and mypy'
+	@echo 'make bench    measure speed and memory, print a table, write JSON'
+	@echo 'make setup    host packages (sudo if some are missing) and the Python environment'
+	@echo 'make clean    remove the Python environment and caches of tools; runs and fetched kernels stay'
+
+setup:
+	@ci/bootstrap.sh
+
+# Ends well when the lab worked, whatever the kernels did.
+matrix: setup
+	@.venv/bin/kmatrix run --profile quick
+
+test: lint
+	$(PYTHON) -m pytest $(MARKS)
+
+unit: setup
+	$(PYTHON) -m pytest -m "not vm and not slow"
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy --strict
+
+bench: setup
+	$(PYTHON) -m benchmarks
+
+clean:
+	rm -rf .venv .stamps .mypy_cache .pytest_cache .ruff_cache *.egg-info
