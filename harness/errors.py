@@ -56,6 +56,10 @@ class DeadlineExceeded(HarnessError):
     """A step took longer than it was given."""
 
 
+class CannotRun(HarnessError):
+    """A cell asks for what this kernel, userland or CRIU does not have: a skip with this reason, not a failure."""
+
+
 class GuestError(HarnessError):
     """The guest went away: nothing that ran in it can be judged."""
 

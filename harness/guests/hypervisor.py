@@ -58,6 +58,10 @@ class Hypervisor:
             "qemu": _dotted(self.connection.getVersion()),
         }
 
+    def end_guests(self) -> None:
+        """End every guest of this process, whatever it is doing."""
+        _end_guests(self.connection, self.root.name)
+
 
 def _dotted(version: int) -> str:
     return f"{version // 1_000_000}.{version // 1_000 % 1_000}.{version % 1_000}"

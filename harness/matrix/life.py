@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.cache import sha256_of
 from harness.errors import (
+    CannotRun,
     DeadlineExceeded,
     GuestError,
     GuestHang,
@@ -102,6 +103,8 @@ def judge(failure: BaseException, phase: Phase) -> tuple[Outcome, str]:
     if isinstance(failure, AssertionError):
         # Before the dump nothing of CRIU's has happened: then it is the workload or the lab.
         return (Outcome.FAIL if phase in (Phase.CHECK, Phase.BASELINE) else Outcome.ERROR), first_line
+    if isinstance(failure, CannotRun):
+        return Outcome.SKIP, first_line
     if isinstance(failure, HarnessError):
         return Outcome.ERROR, first_line
     return Outcome.ERROR, f"{type(failure).__name__}: {first_line}"
@@ -212,7 +215,7 @@ def _restore(site: Site, story: Story, reference: Reference, checkpoint: Checkpo
 
 def _options(site: Site, reference: Reference) -> tuple[str, ...]:
     if missing := site.criu.missing(reference.scenario.criu):
-        raise HarnessError(f"CRIU {site.criu.version} does not know {', '.join(missing)}")
+        raise CannotRun(f"CRIU {site.criu.version} does not know {', '.join(missing)}")
     return reference.scenario.criu
 
 

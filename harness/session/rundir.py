@@ -1,0 +1,123 @@
+"""A run's folder: its name, `run.json`, `reports/latest`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import harness
+from harness.errors import ConfigError, HostError
+from harness.matrix.lab import Lab
+from harness.session.selection import Selection
+
+SCHEMA = 1
+FILE = "run.json"
+
+
+def now() -> str:
+    """This moment as ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def new_directory(reports: Path) -> Path:
+    """A folder for a new run; its name sorts by time."""
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return make_directory(reports / name)
+
+
+def make_directory(directory: Path) -> Path:
+    """Make a run's folder. Raises `HostError` if that cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"cannot make the run's folder {directory}: {error.strerror}") from error
+    return directory
+
+
+def last_unfinished(reports: Path) -> Path:
+    """The newest run that was not finished. Raises `ConfigError` if there is none."""
+    for directory in sorted(reports.glob("*/"), reverse=True):
+        if not directory.is_symlink() and (record := read(directory)) and record["finished"] is None:
+            return directory
+    raise ConfigError(f"no unfinished run in {reports}: there is nothing to resume")
+
+
+def read(directory: Path) -> dict[str, Any] | None:
+    """`run.json` of a run, or None if there is none."""
+    try:
+        record: dict[str, Any] = json.loads((directory / FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started: str) -> dict[str, Any]:
+    """What `run.json` says."""
+    return {
+        "schema": SCHEMA,
+        "id": lab.run_id,
+        "started": started,
+        "finished": None,
+        "argv": sys.argv,
+        "host": {
+            "release": platform.release(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "memory": psutil.virtual_memory().total,
+        },
+        "versions": {
+            "kmatrix": harness.__version__,
+            "python": platform.python_version(),
+            **lab.hypervisor.versions,
+        },
+        "accelerator": lab.hardware.accelerator,
+        "cpu": lab.hardware.cpu,
+        "plan": {
+            "userlands": list(selection.userlands),
+            "kernels": [_kernel(lab, label) for label in selection.kernels],
+            "scenarios": list(selection.scenarios),
+            "modes": list(selection.modes),
+            "isolation": str(lab.isolation),
+            "slots": slots,
+            "cells": cells,
+        },
+        "userlands": {
+            name: {"criu": image.criu_version, "sha256": image.sha256, "packages": image.packages}
+            for name, image in lab.images.items()
+        },
+    }
+
+
+def _kernel(lab: Lab, label: str) -> dict[str, Any]:
+    kernel = lab.kernels[label]
+    return {
+        "label": label,
+        "release": kernel.release,
+        "version": kernel.version,
+        "sha256": kernel.sha256,
+        "provenance": asdict(kernel.provenance),
+    }
+
+
+def write(directory: Path, record: dict[str, Any]) -> None:
+    """Write `run.json`, whole or not at all."""
+    temporary = directory / f".{FILE}.{os.getpid()}"
+    temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    temporary.rename(directory / FILE)
+
+
+def point_latest(directory: Path) -> None:
+    """Let `latest` beside the run's folder lead to it."""
+    temporary = directory.parent / f".latest.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(directory.name)
+    temporary.rename(directory.parent / "latest")

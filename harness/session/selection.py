@@ -1,0 +1,80 @@
+"""What a run is to do: the profile, narrowed or replaced by the command line, checked before anything is fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cache import Cache
+from harness.config import Config, load, select
+from harness.config.models import is_family
+from harness.errors import ConfigError
+from harness.kernels import resolve
+from harness.matrix import workloads
+from harness.matrix.cell import Isolation
+
+QUICK = "quick"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line's wishes; None means as the profile or the configuration has it."""
+
+    config: Path
+    scenario_directory: Path
+    profile: str = QUICK
+    kernels: str | None = None
+    userlands: str | None = None
+    scenarios: str | None = None
+    criu: Path | None = None
+    jobs: int | None = None
+    isolation: Isolation = Isolation.RESET
+    run_dir: Path | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Names, in the order in which reports show them."""
+
+    config: Config
+    userlands: tuple[str, ...]
+    kernels: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    modes: tuple[str, ...]
+
+
+def choose(options: Options, cache: Cache) -> Selection:
+    """Resolve names and globs. Raises `ConfigError`; `KernelUnavailable` if a `pick: all` cannot be listed."""
+    config = load(options.config)
+    if options.criu is not None:
+        config = config.with_criu(options.criu)
+    if options.profile not in config.profiles:
+        known = ", ".join(config.profiles) or "none"
+        raise ConfigError(f"there is no profile {options.profile!r}; there are: {known}")
+    if options.jobs is not None and options.jobs < 1:
+        raise ConfigError(f"--jobs {options.jobs}: expected a number of 1 or more")
+    profile = config.profiles[options.profile]
+    wanted = options.kernels or profile.kernels
+    labels = [
+        label
+        for entry, spec in config.kernel_entries(wanted).items()
+        for label in (
+            [found.label for found in resolve(entry, spec, config.settings, cache)]
+            if is_family(spec)
+            else [entry]
+        )
+    ]
+    return Selection(
+        config=config,
+        userlands=tuple(select(config.userlands, options.userlands or profile.userlands, "userland")),
+        kernels=tuple(config.select_kernels(labels, wanted)),
+        scenarios=tuple(
+            select(
+                workloads.names(options.scenario_directory),
+                options.scenarios or profile.scenarios,
+                "scenario",
+            )
+        ),
+        modes=profile.modes,
+    )

@@ -1,0 +1,210 @@
+"""One run from end to end: prepare, carry out, report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import images, kernels
+from harness.cache import Cache
+from harness.errors import ConfigError
+from harness.guests.guest import Boot, Hardware
+from harness.guests.hypervisor import Hypervisor, open_hypervisor
+from harness.matrix import ledger as ledgers
+from harness.matrix.cell import Cell
+from harness.matrix.conductor import Conductor, Result
+from harness.matrix.lab import Lab, kernel_options
+from harness.matrix.ledger import Attempt, Ledger
+from harness.matrix.workloads import Reference
+from harness.migration.checkpoint import CheckpointStore
+from harness.session import rundir
+from harness.session.capacity import Capacity, capacity
+from harness.session.selection import Options, Selection
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Run:
+    """A run that goes on. Iterate `results` for the cells' last words."""
+
+    lab: Lab
+    capacity: Capacity
+    conductor: Conductor
+    planned: int
+    """Cells, those that a resumed run knew already among them."""
+    known: dict[Cell, Attempt]
+    inbox: queue.SimpleQueue[Result | None]
+    futures: list[Future[None]] = field(default_factory=list)
+
+    @property
+    def directory(self) -> Path:
+        """The run's folder."""
+        return self.lab.directory
+
+    def results(self) -> Iterator[Result]:
+        """Each cell's last word as it comes. Raises what a worker raised."""
+        left = self.planned - len(self.known)
+        while left:
+            result = self.inbox.get()
+            if result is None:  # a worker ended before its time
+                for future in self.futures:
+                    if future.done():
+                        future.result()
+                continue
+            left -= 1
+            yield result
+
+
+@contextlib.contextmanager
+def open_run(
+    options: Options,
+    selection: Selection,
+    references: dict[str, Reference],
+    cells: list[Cell],
+    reports: Path,
+    say: Say,
+) -> Iterator[Run]:
+    """Prepare everything, start the workers, and on the way out end them, whatever happened.
+
+    Raises `HarnessError` and its kin if the lab cannot work.
+    """
+    cache = Cache()
+    directory = _directory(options, reports)
+    with open_hypervisor(selection.config.settings.libvirt_uri, cache) as hypervisor:
+        lab = _prepare(options, selection, references, cache, hypervisor, directory, say)
+        space = capacity(lab.hardware.memory, options.jobs or selection.config.settings.jobs)
+        attempts = list(ledgers.read(directory))
+        planned = set(cells)
+        known = {c: a for c, a in ledgers.final_states(attempts).items() if c in planned}
+        before = rundir.read(directory)
+        record = rundir.describe(
+            lab,
+            selection,
+            slots=space.slots,
+            cells=len(cells),
+            started=before["started"] if before else rundir.now(),
+        )
+        rundir.write(directory, record)
+        rundir.point_latest(directory)
+        say(
+            f"{len(cells)} cells, {space.slots} guests at once, {lab.hardware.accelerator}, "
+            f"isolation {lab.isolation}, in {directory}"
+        )
+        inbox: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+        tried = Counter(attempt.cell for attempt in attempts)
+        conductor = Conductor(lab, cells, Ledger(directory), inbox.put, done=known, attempts=dict(tried))
+        with ThreadPoolExecutor(space.slots, thread_name_prefix="slot") as executor:
+            run = Run(lab, space, conductor, len(cells), known, inbox)
+            run.futures += conductor.start(executor, space.slots, space.room)
+            for future in run.futures:
+                future.add_done_callback(lambda _: inbox.put(None))
+            try:
+                yield run
+            finally:
+                conductor.abort(run.futures)
+        if len(ledgers.final_states(ledgers.read(directory)).keys() & planned) == len(planned):
+            rundir.write(directory, record | {"finished": rundir.now()})
+
+
+def _directory(options: Options, reports: Path) -> Path:
+    if options.resume:
+        found = options.run_dir or rundir.last_unfinished(reports)
+        if rundir.read(found) is None:
+            raise ConfigError(f"{found} holds no run to resume")
+        return found
+    if options.run_dir is not None:
+        if rundir.read(options.run_dir) is not None:
+            raise ConfigError(f"{options.run_dir} holds a run already", hint="give --resume to go on with it")
+        return rundir.make_directory(options.run_dir.absolute())
+    return rundir.new_directory(reports)
+
+
+def _prepare(
+    options: Options,
+    selection: Selection,
+    references: dict[str, Reference],
+    cache: Cache,
+    hypervisor: Hypervisor,
+    directory: Path,
+    say: Say,
+) -> Lab:
+    config, settings = selection.config, selection.config.settings
+    found = {
+        kernel.label: kernel
+        for label, spec in config.kernel_entries(selection.kernels).items()
+        for kernel in _announced(
+            say, f"kernel {label}", lambda: kernels.prepare(label, spec, settings, cache)
+        )
+        if kernel.label in selection.kernels
+    }
+    roots = {
+        name: _announced(
+            say,
+            f"userland {name}",
+            lambda: images.prepare(name, config.userlands[name], settings, cache, options.criu),  # noqa: B023
+        )
+        for name in selection.userlands
+    }
+    for reference in references.values():
+        for image in roots.values():
+            reference.payload(image, cache)
+    first = found[selection.kernels[0]]
+    boot = Boot(first.image, first.initrd, first.modules_disk, roots[selection.userlands[0]].disk)
+    hardware = Hardware(
+        accelerator="tcg",
+        cpu=settings.cpu,
+        memory=settings.memory,
+        vcpus=settings.vcpus,
+        kernel_arguments=settings.kernel_args,
+    )
+    hardware = dataclasses.replace(
+        hardware, accelerator=_accelerator(settings, hypervisor, boot, hardware, cache, say)
+    )
+    for label, kernel in found.items():
+        for words in kernels.shortcomings(kernel.config.read_text()) if kernel.config else ():
+            say(f"{label}: {words}")
+    return Lab(
+        run_id=directory.name,
+        directory=directory,
+        cache=cache,
+        hypervisor=hypervisor,
+        hardware=hardware,
+        timeouts=settings.timeouts,
+        isolation=options.isolation,
+        kernels=found,
+        images=roots,
+        scenarios=references,
+        store=CheckpointStore(cache),
+        options={label: kernel_options(kernel) for label, kernel in found.items()},
+    )
+
+
+def _accelerator(
+    settings: Any,
+    hypervisor: Hypervisor,
+    boot: Boot,
+    hardware: Hardware,
+    cache: Cache,
+    say: Say,
+) -> str:
+    del hypervisor, boot, hardware, cache
+    say("accelerator tcg")
+    return "tcg" if settings.accelerator == "auto" else str(settings.accelerator)
+
+
+def _announced(say: Say, what: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `make` gives
+    say(what)
+    return make()
+
+
+def scenario_names(references: Iterable[Reference]) -> list[str]:
+    """The names of scenarios, sorted."""
+    return sorted(reference.name for reference in references)
