@@ -6,17 +6,19 @@ import contextlib
 import dataclasses
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness import images, kernels
 from harness.cache import Cache
+from harness.config import Settings
 from harness.errors import ConfigError
 from harness.guests.guest import Boot, Hardware
 from harness.guests.hypervisor import Hypervisor, open_hypervisor
+from harness.images import Image
+from harness.kernels import Kernel
 from harness.matrix import ledger as ledgers
 from harness.matrix.cell import Cell
 from harness.matrix.conductor import Conductor, Result
@@ -137,22 +139,15 @@ def _prepare(
     say: Say,
 ) -> Lab:
     config, settings = selection.config, selection.config.settings
-    found = {
-        kernel.label: kernel
-        for label, spec in config.kernel_entries(selection.kernels).items()
-        for kernel in _announced(
-            say, f"kernel {label}", lambda: kernels.prepare(label, spec, settings, cache)
-        )
-        if kernel.label in selection.kernels
-    }
-    roots = {
-        name: _announced(
-            say,
-            f"userland {name}",
-            lambda: images.prepare(name, config.userlands[name], settings, cache, options.criu),  # noqa: B023
-        )
-        for name in selection.userlands
-    }
+    found: dict[str, Kernel] = {}
+    for label, spec in config.kernel_entries(selection.kernels).items():
+        say(f"kernel {label}")
+        prepared = kernels.prepare(label, spec, settings, cache)
+        found |= {kernel.label: kernel for kernel in prepared if kernel.label in selection.kernels}
+    roots: dict[str, Image] = {}
+    for name in selection.userlands:
+        say(f"userland {name}")
+        roots[name] = images.prepare(name, config.userlands[name], settings, cache, options.criu)
     for reference in references.values():
         for image in roots.values():
             reference.payload(image, cache)
@@ -188,7 +183,7 @@ def _prepare(
 
 
 def _accelerator(
-    settings: Any,
+    settings: Settings,
     hypervisor: Hypervisor,
     boot: Boot,
     hardware: Hardware,
@@ -198,13 +193,3 @@ def _accelerator(
     del hypervisor, boot, hardware, cache
     say("accelerator tcg")
     return "tcg" if settings.accelerator == "auto" else str(settings.accelerator)
-
-
-def _announced(say: Say, what: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever `make` gives
-    say(what)
-    return make()
-
-
-def scenario_names(references: Iterable[Reference]) -> list[str]:
-    """The names of scenarios, sorted."""
-    return sorted(reference.name for reference in references)
