@@ -7,6 +7,7 @@ every item reports its cell when the cell has its last word.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import signal
@@ -30,11 +31,13 @@ from harness.matrix.workloads import Reference
 from harness.report.sanitize import visible
 from harness.report.terminal import wants_colour
 from harness.report.write import Summary, write_reports
+from harness.session import rundir
 from harness.session.progress import Progress, make_progress
-from harness.session.selection import QUICK, Options, Selection, choose
+from harness.session.selection import QUICK, Options, Selection, choose, resumed
 from harness.session.session import open_run
 
 SCENARIOS = "scenarios"
+REPORTS = "reports"
 _NAME = "kmatrix"
 
 
@@ -180,6 +183,7 @@ class Matrix:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._options: Options | None = None
         self._selection: Selection | None = None
         self.directory: Path | None = None
         """The run's folder, once there is one."""
@@ -190,11 +194,24 @@ class Matrix:
         """What the run amounts to, once its reports are written."""
 
     @property
+    def options(self) -> Options:
+        """The command line's wishes; for a resumed run those with which it began. Raises `ConfigError`."""
+        if self._options is None:
+            options = options_of(self._config)
+            if options.resume:
+                found = rundir.to_resume(options.run_dir, self._config.rootpath / REPORTS)
+                record = rundir.read(found)
+                assert record is not None
+                options = resumed(dataclasses.replace(options, run_dir=found), record)
+            self._options = options
+        return self._options
+
+    @property
     def selection(self) -> Selection:
         """What the run is to do; read once. Raises `pytest.UsageError`."""
         if self._selection is None:
             try:
-                self._selection = choose(options_of(self._config), Cache())
+                self._selection = choose(self.options, Cache())
             except ConfigError as error:
                 raise pytest.UsageError(_told(error)) from error
             except HarnessError as error:
@@ -228,9 +245,9 @@ class Matrix:
         planned = plan.with_controls(by_cell)
         # Controls of a scenario whose every item was selected are items themselves; only -k and --lf leave some out.
         references = {item.reference.name: item.reference for item in items}
-        options = options_of(session.config)
+        options = self.options
         progress = make_progress(quiet=self._config.pluginmanager.has_plugin("terminalreporter"))
-        reports = session.config.rootpath / "reports"
+        reports = session.config.rootpath / REPORTS
         try:
             with (
                 _sigterm_interrupts(),

@@ -126,7 +126,9 @@ def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> N
         story.outcome, story.error = judge(story.failure, story.phase)
         story.keep("traceback", "".join(traceback.format_exception(story.failure)))
     finally:
+        began = time.monotonic()
         _collect(site, story)
+        story.seconds["evidence"] = round(time.monotonic() - began, 4)
 
 
 def _diagnosed(site: Site, failure: Exception) -> Exception:

@@ -51,6 +51,26 @@ def last_unfinished(reports: Path) -> Path:
     raise ConfigError(f"no unfinished run in {reports}: there is nothing to resume")
 
 
+def to_resume(run_dir: Path | None, reports: Path) -> Path:
+    """The run to go on with: `run_dir`, or the newest unfinished one. Raises `ConfigError` if there is none."""
+    found = run_dir or last_unfinished(reports)
+    if read(found) is None:
+        raise ConfigError(f"{found} holds no run to resume")
+    return found
+
+
+def check_same_kernels(record: dict[str, Any], lab: Lab) -> None:
+    """Raise `ConfigError` if a label stands for another kernel now than when the run began."""
+    for kernel in record["plan"]["kernels"]:
+        now_there = lab.kernels.get(kernel["label"])
+        if now_there is not None and now_there.sha256 != kernel["sha256"]:
+            raise ConfigError(
+                f"{kernel['label']} was {kernel['release']} when the run began and is {now_there.release} now: "
+                "their cells do not belong into one matrix",
+                hint="begin a new run",
+            )
+
+
 def read(directory: Path) -> dict[str, Any] | None:
     """`run.json` of a run, or None if there is none."""
     try:

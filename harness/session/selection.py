@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.cache import Cache
 from harness.config import Config, load, select
@@ -33,6 +35,18 @@ class Options:
     resume: bool = False
 
 
+def resumed(options: Options, record: dict[str, Any]) -> Options:
+    """The options with which a run began, from its `run.json`; what the command line names goes before it."""
+    planned = record["plan"]
+    return dataclasses.replace(
+        options,
+        kernels=options.kernels or ",".join(kernel["label"] for kernel in planned["kernels"]),
+        userlands=options.userlands or ",".join(planned["userlands"]),
+        scenarios=options.scenarios or ",".join(planned["scenarios"]),
+        isolation=Isolation(planned["isolation"]),
+    )
+
+
 @dataclass(frozen=True)
 class Selection:
     """Names, in the order in which reports show them."""
@@ -45,7 +59,10 @@ class Selection:
 
 
 def choose(options: Options, cache: Cache) -> Selection:
-    """Resolve names and globs. Raises `ConfigError`; `KernelUnavailable` if a `pick: all` cannot be listed."""
+    """Resolve names and globs.
+
+    Raises `ConfigError`; `KernelUnavailable` if a `pick: all` cannot be listed.
+    """
     config = load(options.config)
     if options.criu is not None:
         config = config.with_criu(options.criu)

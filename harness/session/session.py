@@ -78,15 +78,15 @@ def open_run(
 
     Raises `HarnessError` and its kin if the lab cannot work.
     """
-    cache = Cache()
     directory = _directory(options, reports)
-    with open_hypervisor(selection.config.settings.libvirt_uri, cache) as hypervisor:
-        lab = _prepare(options, selection, references, cache, hypervisor, directory, say)
+    with open_lab(options, selection, references, directory, say) as lab:
         space = capacity(lab.hardware.memory, options.jobs or selection.config.settings.jobs)
         attempts = list(ledgers.read(directory))
         planned = set(cells)
         known = {c: a for c, a in ledgers.final_states(attempts).items() if c in planned}
         before = rundir.read(directory)
+        if before is not None:
+            rundir.check_same_kernels(before, lab)
         record = rundir.describe(
             lab,
             selection,
@@ -116,12 +116,26 @@ def open_run(
             rundir.write(directory, record | {"finished": rundir.now()})
 
 
+@contextlib.contextmanager
+def open_lab(
+    options: Options,
+    selection: Selection,
+    references: dict[str, Reference],
+    directory: Path,
+    say: Say,
+) -> Iterator[Lab]:
+    """Connect to libvirt and prepare kernels, images and workloads for a run in `directory`.
+
+    Raises `HarnessError` and its kin if the lab cannot work. No guest is left behind.
+    """
+    cache = Cache()
+    with open_hypervisor(selection.config.settings.libvirt_uri, cache) as hypervisor:
+        yield _prepare(options, selection, references, cache, hypervisor, directory, say)
+
+
 def _directory(options: Options, reports: Path) -> Path:
     if options.resume:
-        found = options.run_dir or rundir.last_unfinished(reports)
-        if rundir.read(found) is None:
-            raise ConfigError(f"{found} holds no run to resume")
-        return found
+        return rundir.to_resume(options.run_dir, reports)
     if options.run_dir is not None:
         if rundir.read(options.run_dir) is not None:
             raise ConfigError(f"{options.run_dir} holds a run already", hint="give --resume to go on with it")
