@@ -25,11 +25,16 @@ from harness.guests.bindings import libvirt
 
 _HEADER = struct.Struct("<IIII")
 _MAGIC = 0x584D4B01
+_MAGIC_BYTES = struct.pack("<I", _MAGIC)
 _ANSWER_SECONDS = 10.0
 """How long a healthy agent may take to answer; under TCG on a loaded host it needs milliseconds."""
 _LOOK_SECONDS = 0.25
 """How often to look whether the guest still lives while its command runs."""
 MAX_PAYLOAD = 8 << 20
+"""Bytes of one frame; what comes with a greater length is no frame."""
+MAX_OUTPUT = 64 << 20
+"""Bytes that one command may print. Large data leave a guest by its out port."""
+_EXITED = struct.Struct("<IIQ")
 
 
 class Request(IntEnum):
@@ -73,12 +78,16 @@ class CommandResult:
 
 
 def frame(kind: Request, number: int, payload: bytes = b"") -> bytes:
-    """A request as the agent reads it."""
+    """A request as the agent reads it. Raises ValueError if it is too long for one."""
+    if len(payload) > MAX_PAYLOAD:
+        raise ValueError(f"{len(payload)} bytes do not fit into a frame of {MAX_PAYLOAD}")
     return _HEADER.pack(_MAGIC, number, kind, len(payload)) + payload
 
 
 def exec_payload(argv: tuple[str, ...], stdin: bytes = b"") -> bytes:
-    """argv and stdin of a command."""
+    """argv and stdin of a command. Raises ValueError if a word holds a NUL, as a word of argv cannot."""
+    if any("\0" in word for word in argv):
+        raise ValueError("a NUL byte in a command's argument")
     words = b"".join(word.encode("utf-8", "surrogateescape") + b"\0" for word in argv)
     return struct.pack("<I", len(argv)) + words + stdin
 
@@ -89,6 +98,10 @@ class _Frames:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
+    def forget(self) -> None:
+        """The rest of a half-received frame will not come."""
+        self._buffer.clear()
+
     def feed(self, data: bytes) -> list[tuple[int, int, bytes]]:
         """(number, kind, payload) of every frame that is whole by now."""
         self._buffer += data
@@ -96,7 +109,9 @@ class _Frames:
         while len(self._buffer) >= _HEADER.size:
             magic, number, kind, length = _HEADER.unpack_from(self._buffer)
             if magic != _MAGIC or length > MAX_PAYLOAD:
-                del self._buffer[0]
+                next_one = self._buffer.find(_MAGIC_BYTES, 1)
+                # The last bytes may be the first of a magic number.
+                del self._buffer[: next_one if next_one > 0 else 1 - len(_MAGIC_BYTES)]
                 continue
             end = _HEADER.size + length
             if len(self._buffer) < end:
@@ -113,6 +128,7 @@ class _Wire:
         self._frames = _Frames()
         self._inbox: deque[tuple[int, int, bytes]] = deque()
         self._arrived = threading.Condition()
+        self._reading = threading.Lock()
         self._broken: str | None = None
         self._stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
         domain.openChannel(port, self._stream, 0)
@@ -125,22 +141,33 @@ class _Wire:
         )
 
     def _on_event(self, stream: libvirt.virStream, _events: int, _opaque: object) -> None:
-        while True:
-            try:
-                data = stream.recv(1 << 16)
-            except libvirt.libvirtError as error:
-                self._break(str(error))
-                return
-            if data == -2:  # nothing more for now
-                return
-            if not data:
-                self._break("the stream ended")
-                return
-            found = self._frames.feed(data)
-            if found:
-                with self._arrived:
-                    self._inbox.extend(found)
-                    self._arrived.notify_all()
+        self._drain(stream)
+
+    def _drain(self, stream: libvirt.virStream) -> None:
+        with self._reading:
+            while True:
+                try:
+                    data = stream.recv(1 << 16)
+                except libvirt.libvirtError as error:
+                    self._break(str(error))
+                    return
+                if data == -2:  # nothing more for now
+                    return
+                if not data:
+                    self._break("the stream ended")
+                    return
+                found = self._frames.feed(data)
+                if found:
+                    with self._arrived:
+                        self._inbox.extend(found)
+                        self._arrived.notify_all()
+
+    def forget(self) -> None:
+        """Throw away what a stopped guest has sent so far, half a frame included."""
+        self._drain(self._stream)
+        with self._reading, self._arrived:
+            self._frames.forget()
+            self._inbox.clear()
 
     def _break(self, reason: str) -> None:
         with contextlib.suppress(libvirt.libvirtError):
@@ -152,18 +179,19 @@ class _Wire:
     def send(self, data: bytes) -> None:
         """Write all of it. Raises `GuestLost`."""
         view = memoryview(data)
-        deadline = Deadline.after(_ANSWER_SECONDS)
+        patience = Deadline.after(_ANSWER_SECONDS)
         while view:
             try:
                 sent = self._stream.send(bytes(view[: 1 << 16]))
             except libvirt.libvirtError as error:
                 raise GuestLost(f"the guest's agent cannot be reached: {error}") from error
             if sent == -2:  # the guest reads more slowly than we write
-                if deadline.passed:
+                if patience.passed:
                     raise GuestLost("the guest's agent does not read what it is sent")
                 time.sleep(0.002)
                 continue
             view = view[sent:]
+            patience = Deadline.after(_ANSWER_SECONDS)
 
     def receive(self, seconds: float) -> tuple[int, int, bytes] | None:
         """The next frame, or None after `seconds`. Raises `GuestLost` when the channel is closed."""
@@ -221,17 +249,30 @@ class Agent:
         """Write a file (mode 0755, under 8 MiB) in the guest."""
         self._request(Request.WRITE, path.encode() + b"\0" + data, deadline)
 
+    def forget(self) -> None:
+        """Throw away what the guest has sent so far. For a stopped guest that was just reset: the rest of a frame
+        that its old self began would never come, and swallow its new self's answers."""
+        self._wire.forget()
+
     def run(self, argv: tuple[str, ...], deadline: Deadline, stdin: bytes = b"") -> CommandResult:
-        """Run a command to its end. Raises `DeadlineExceeded` after having killed the command's session."""
+        """Run a command to its end. Raises `DeadlineExceeded`, or `GuestCommandFailed` if it prints more than
+        `MAX_OUTPUT` bytes, after having killed the command's process group."""
         asked = time.monotonic()
         number = self._send(Request.EXEC, exec_payload(argv, stdin))
         output: dict[int, list[bytes]] = {Reply.STDOUT: [], Reply.STDERR: []}
+        room = MAX_OUTPUT
         while True:
             kind, payload = self._next(number, deadline, " ".join(argv)[:200])
             if kind in output:
                 output[kind].append(payload)
+                room -= len(payload)
+                if room < 0:
+                    self._abandon(number)
+                    raise GuestCommandFailed(f"{argv[0]} printed more than {MAX_OUTPUT >> 20} MiB")
             elif kind == Reply.EXITED:
-                code, _, nanoseconds = struct.unpack("<IIQ", payload)
+                if len(payload) != _EXITED.size:
+                    raise GuestLost("the guest's agent does not keep to its protocol")
+                code, _, nanoseconds = _EXITED.unpack(payload)
                 return CommandResult(
                     argv,
                     code,

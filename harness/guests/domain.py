@@ -47,7 +47,8 @@ class Console:
         )
 
     def kernel_arguments(self) -> tuple[str, ...]:
-        # loglevel 4 keeps warnings and worse: every character on a serial port is a trip out of the guest.
+        # loglevel 4 lets errors and worse through, an oops whole: every character on a serial port is a trip out of
+        # the guest, and warnings are in dmesg.
         return ("console=ttyS0", "loglevel=4", "printk.time=1")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 INPUT_SIZE = 1 << 30
 """The size that the input disk pretends to have; the file is sparse."""
 _SNAPSHOT = "ready"
+_OFF = int(libvirt.VIR_DOMAIN_SHUTOFF)
+_STOPPED = re.compile(r"\(((?:internal|io)-error)\)")
+_FLAGS = re.compile(r"\b[RE]FL=([0-9a-f]+)")
+"""RFL in 64-bit mode, EFL in 32-bit mode."""
 _AGENT_RETURNS = 10.0
 """Seconds within which the agent answers after a reset; 0.05 s is usual."""
 
@@ -140,12 +145,15 @@ class Guest:
     def monitor(self, command: str) -> str:
         """One command of QEMU's human monitor. Raises `QemuDied` if there is no QEMU any more."""
         try:
-            reply: str = libvirt_qemu.qemuMonitorCommand(
-                self._domain, command, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
-            )
+            return self._ask_qemu(command)
         except libvirt.libvirtError as error:
             self.watch()
             raise QemuDied(f"QEMU does not answer {command!r}: {error}") from error
+
+    def _ask_qemu(self, command: str) -> str:
+        reply: str = libvirt_qemu.qemuMonitorCommand(
+            self._domain, command, libvirt_qemu.VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP
+        )
         return reply
 
     def snapshot(self) -> None:
@@ -165,9 +173,12 @@ class Guest:
     def reset(self) -> None:
         """Return to the snapshot: a pristine kernel in about 0.1 s, its clock set to the present and its
         random numbers reseeded."""
-        self.console.mark()
+        # Stopped first: what the old kernel still says and sends must not be taken for the new one's.
+        self.monitor("stop")
         if said := self.monitor(f"loadvm {_SNAPSHOT}").strip():
             raise QemuDied(f"QEMU cannot reset the guest: {said}")
+        self.console.mark()
+        self._live_agent.forget()
         self.empty_out()
         self.unpark()
 
@@ -196,31 +207,44 @@ class Guest:
 
     def watch(self) -> None:
         """Raise if QEMU is gone or the guest's kernel reports trouble on its console."""
-        said = self.console.read()
-        if trouble := consoles.trouble(said):
+        if trouble := self.console.trouble():
             raise trouble
-        if self._domain is None or not self._is_running():
-            raise QemuDied("the guest's QEMU ended on its own", console=consoles.tail(said))
+        state = self._state()
+        if state == libvirt.VIR_DOMAIN_PAUSED and (why := self._stopped_by_qemu()):
+            raise QemuDied(f"QEMU stopped the guest: {why}", console=consoles.tail(self.console.read()))
+        if state not in (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_PAUSED):
+            raise QemuDied("the guest's QEMU ended on its own", console=consoles.tail(self.console.read()))
 
-    def _is_running(self) -> bool:
+    def _state(self) -> int:
         try:
-            return self._domain is not None and self._domain.state()[0] in (
-                libvirt.VIR_DOMAIN_RUNNING,
-                libvirt.VIR_DOMAIN_PAUSED,
-            )
+            return int(self._domain.state()[0]) if self._domain is not None else _OFF
         except libvirt.libvirtError:
-            return False
+            return _OFF
+
+    def _stopped_by_qemu(self) -> str | None:
+        """`internal-error` if KVM or the emulator is at a loss, `io-error` if the host's disk is full.
+
+        libvirt knows only that the guest is paused, which `park` does as well.
+        """
+        try:
+            said = self._ask_qemu("info status")
+        except libvirt.libvirtError:
+            return "it does not answer"
+        found = _STOPPED.search(said)
+        return found[1] if found else None
 
     def diagnose(self) -> None:
         """After an agent went silent: raise what is the matter, `GuestHang` or `GuestLost` at least.
 
         A processor that halts with interrupts on is idle: its kernel lives and only the agent is gone. One that
-        never halts in a second, or halts with interrupts off, makes no progress for anybody.
+        never halts in a second, or halts with interrupts off, makes no progress for anybody: where a busy
+        workload leaves room for others, init has said that the agent ended, and `watch` has heard it.
         """
         for _ in range(20):
             self.watch()
             registers = self.monitor("info registers")
-            interrupts_on = int(registers.partition("EFL=")[2][:8] or "0", 16) & 0x200
+            flags = _FLAGS.search(registers)
+            interrupts_on = flags is not None and int(flags[1], 16) & 0x200
             if "HLT=1" in registers and interrupts_on:
                 raise GuestLost(
                     "the guest's agent is silent while its kernel is idle",

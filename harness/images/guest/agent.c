@@ -228,15 +228,20 @@ struct exited {
 	uint64_t nanoseconds;
 };
 
-/* A daemon that the command left behind may hold the pipes open for ever: what it has written by now is enough. */
+/*
+ * A daemon that the command left behind may hold the pipes open, or write to them, for ever: what is in them by now is
+ * enough. One read takes all that a pipe of the default size holds, 16 what one of 1 MiB does, the most without
+ * privileges.
+ */
 static void finish(struct command *command, int status)
 {
 	struct exited exited = { WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), 0, 0 };
 	struct timespec now;
+	int reads;
 
-	while (forward(command, &command->out, STDOUT))
+	for (reads = 0; reads < 16 && forward(command, &command->out, STDOUT); reads++)
 		;
-	while (forward(command, &command->err, STDERR))
+	for (reads = 0; reads < 16 && forward(command, &command->err, STDERR); reads++)
 		;
 	if (command->out >= 0)
 		close(command->out);
@@ -313,7 +318,9 @@ static void send_signal(struct command *command, const char *payload, uint32_t l
 	if (!command->pid || length != sizeof(number))
 		return;
 	memcpy(&number, payload, sizeof(number));
-	kill(-command->pid, number);
+	/* The child may not have come to its setsid yet. */
+	if (kill(-command->pid, number))
+		kill(command->pid, number);
 }
 
 static void serve(struct command *command)
