@@ -219,6 +219,15 @@ class Matrix:
                 raise pytest.exit.Exception(_told(error), error.exit_code) from error
         return self._selection
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """A mistake in the selection is told once, before anything is collected."""
+        directory = session.config.rootpath / SCENARIOS
+        for argument in session.config.args:
+            path = Path(argument.partition("::")[0]).absolute()
+            if path == directory or directory in path.parents:
+                assert self.selection
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Carry the cells out; whatever else was collected runs as ever."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness import images, kernels
 from harness.cache import Cache
-from harness.config import Settings
 from harness.errors import ConfigError
+from harness.guests import accelerator
 from harness.guests.guest import Boot, Hardware
 from harness.guests.hypervisor import Hypervisor, open_hypervisor
 from harness.images import Image
@@ -168,15 +168,15 @@ def _prepare(
     first = found[selection.kernels[0]]
     boot = Boot(first.image, first.initrd, first.modules_disk, roots[selection.userlands[0]].disk)
     hardware = Hardware(
-        accelerator="tcg",
+        accelerator=accelerator.TCG,
         cpu=settings.cpu,
         memory=settings.memory,
         vcpus=settings.vcpus,
         kernel_arguments=settings.kernel_args,
     )
-    hardware = dataclasses.replace(
-        hardware, accelerator=_accelerator(settings, hypervisor, boot, hardware, cache, say)
-    )
+    choice = accelerator.choose(settings.accelerator, hypervisor, boot, hardware, cache)
+    say(f"accelerator {choice.accelerator}: {choice.reason}")
+    hardware = dataclasses.replace(hardware, accelerator=choice.accelerator)
     for label, kernel in found.items():
         for words in kernels.shortcomings(kernel.config.read_text()) if kernel.config else ():
             say(f"{label}: {words}")
@@ -194,16 +194,3 @@ def _prepare(
         store=CheckpointStore(cache),
         options={label: kernel_options(kernel) for label, kernel in found.items()},
     )
-
-
-def _accelerator(
-    settings: Settings,
-    hypervisor: Hypervisor,
-    boot: Boot,
-    hardware: Hardware,
-    cache: Cache,
-    say: Say,
-) -> str:
-    del hypervisor, boot, hardware, cache
-    say("accelerator tcg")
-    return "tcg" if settings.accelerator == "auto" else str(settings.accelerator)

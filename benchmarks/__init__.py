@@ -1,0 +1,1 @@
+"""Speed and memory of the lab, measured; run by `make bench`. No test asserts on these figures."""
