@@ -121,7 +121,7 @@ main() {
     # Two at once in one checkout: the second waits and finds everything made.
     exec 9>.stamps/setup.lock
     flock 9
-    if [ -e .venv/unfinished ] || ! recipe | cmp -s - .venv/stamp; then
+    if [ -e .venv/unfinished ] || [ "$(recipe)" != "$(cat .venv/stamp 2>/dev/null)" ]; then
         make_venv
     fi
 }
