@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -125,10 +126,15 @@ def exit_code(status: int, watcher: Watcher) -> int:
     return known.get(status, status)
 
 
-def session(arguments: Sequence[str]) -> tuple[int, Watcher]:
-    """Run pytest in this process; its exit status and what was seen. Raises `HostError` without libvirt."""
-    watcher = Watcher()
+def require_libvirt() -> None:
+    """Raise `HostError` if libvirt's library or its Python binding is not there; pytest would call it wrong usage."""
     try:
-        return int(pytest.main(list(arguments), plugins=[watcher])), watcher
+        importlib.import_module("harness.guests.bindings")
     except ImportError as error:
-        raise HostError(f"the lab cannot be loaded: {error}", hint="kmatrix doctor") from error
+        raise HostError(f"libvirt cannot be loaded: {error}", hint="kmatrix doctor") from error
+
+
+def session(arguments: Sequence[str]) -> tuple[int, Watcher]:
+    """Run pytest in this process; its exit status and what was seen."""
+    watcher = Watcher()
+    return int(pytest.main(list(arguments), plugins=[watcher])), watcher

@@ -78,6 +78,7 @@ def run(
         junit=junit,
         more=tuple(more or ()),
     )
+    front.require_libvirt()
     status, seen = front.session(front.pytest_arguments(place.find().root, wishes))
     for line in seen.unread:
         tell(ConfigError(line, hint="docs/scenarios.md says what a scenario is"))

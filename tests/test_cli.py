@@ -1,0 +1,222 @@
+"""The front door: exit codes, one clear line for trouble, no traceback."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ledgers
+import pytest
+
+from harness import __version__
+from harness.cache import Cache
+from harness.cli import kernels as kernels_command
+from harness.cli import main, place
+from harness.cli.trouble import tell, tell_bug
+from harness.config import load
+from harness.errors import ConfigError, Exit, HostError, KernelUnavailable
+from harness.matrix.cell import Cell
+
+ROOT = Path(__file__).parent.parent
+FILES = """\
+userlands: {trixie: {suite: trixie, packages: [criu]}}
+kernels:
+  good: {image: good/vmlinuz}
+  bad: {image: bad/vmlinuz}
+"""
+
+
+def kmatrix(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *argv: str
+) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr of `kmatrix ARGV`, in this process."""
+    monkeypatch.setattr(sys, "argv", ["kmatrix", *argv])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    return int(ended.value.code or 0), said.out, said.err
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty checkout as the working directory."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "conftest.py").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert kmatrix(monkeypatch, capsys, "--version") == (0, f"kmatrix {__version__}\n", "")
+
+
+def test_is_installed_as_a_program() -> None:
+    program = Path(sys.executable).with_name("kmatrix")
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"kmatrix {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "argv", [("--nope",), ("frobnicate",), ("show",), ("run", "--jobs", "0"), ("run", "--isolation", "x")]
+)
+def test_wrong_usage(
+    argv: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = kmatrix(monkeypatch, capsys, *argv)
+    assert code == Exit.USAGE
+    assert out == ""
+    assert "Error: " in err
+
+
+def test_a_configuration_with_mistakes(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / "kernels.yaml").write_text("userlands: 3\nkernel: {}\n")
+    code, _, err = kmatrix(monkeypatch, capsys, "kernels")
+    assert code == Exit.USAGE
+    lines = err.splitlines()
+    assert any(line.startswith("kmatrix: kernels.yaml:1: userlands: ") for line in lines)
+    assert any("kernels.yaml:2: kernel: " in line for line in lines)
+    assert lines[-1] == "  hint: docs/kernels-yaml.md describes every key"
+
+
+def test_nothing_to_show(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = kmatrix(monkeypatch, capsys, "report")
+    assert code == Exit.USAGE
+    assert err == f"kmatrix: there is no run in {checkout / 'reports'} yet\n  hint: kmatrix run\n"
+
+
+def test_outside_a_checkout(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is in no checkout of kmatrix"):
+        place.find(tmp_path, tmp_path / "site-packages" / "harness")
+
+
+def test_a_checkout_is_found_from_below_and_from_elsewhere(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (checkout / "docs").mkdir()
+    assert place.find(checkout / "docs").root == checkout
+    assert place.find(tmp_path_factory.mktemp("elsewhere"), checkout / "harness").root == checkout
+
+
+def test_runs_are_found_by_name_by_path_and_the_newest(checkout: Path) -> None:
+    here = place.find()
+    old, new = here.reports / "20260101-000000-aaaa", here.reports / "20260102-000000-bbbb"
+    old.mkdir(parents=True)
+    new.mkdir()
+    (here.reports / "latest").symlink_to(new.name)
+    assert here.run(None) == new
+    assert here.run("latest") == new
+    assert here.run(old.name) == old
+    assert here.run(str(old)) == old
+    with pytest.raises(ConfigError, match="no run 'other'"):
+        here.run("other")
+
+
+def test_report_and_show_read_a_run(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = checkout / "reports" / "one"
+    cell = Cell("trixie", "cold", "redis", "debian-6.1-oldest", "debian-6.12")
+    ledgers.write_run(run, [ledgers.attempt(cell)])
+    code, out, err = kmatrix(monkeypatch, capsys, "report", "one")
+    assert (code, err) == (0, "")
+    assert str(run) in out
+    assert (run / "matrix.json").is_file()
+    code, out, err = kmatrix(monkeypatch, capsys, "show", str(cell), "--run", "one")
+    assert (code, err) == (0, "")
+    assert str(cell) in out
+    code, _, err = kmatrix(monkeypatch, capsys, "show", "trixie/cold/redis/a→b", "--run", "one")
+    assert code == Exit.USAGE
+    assert "has no cell" in err
+
+
+def test_scenarios_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    code, out, _ = kmatrix(monkeypatch, capsys, "scenarios")
+    assert code == 0
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert set(lines) >= {"cpu", "threads", "pipes", "tcp", "python", "redis"}
+    assert "needs redis-server" in lines["redis"]
+    assert "[app" in lines["redis"]
+
+
+def test_kernels_that_are_gone_do_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vmlinuz").touch()
+    (tmp_path / "kernels.yaml").write_text(FILES)
+
+    def resolve(label: str, *_: object) -> list[object]:
+        if label == "bad":
+            raise KernelUnavailable("bad is gone")
+        return [type("Candidate", (), {"label": label})()]
+
+    monkeypatch.setattr(kernels_command, "resolve", resolve)
+    lost: list[KernelUnavailable] = []
+    config = load(tmp_path / "kernels.yaml")
+    found = kernels_command.candidates(config, "good,bad", Cache(tmp_path / "cache"), lost.append)
+    assert [candidate.label for candidate in found] == ["good"]
+    assert [str(error) for error in lost] == ["bad is gone"]
+
+
+def test_trouble_is_one_line_with_a_hint_and_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(HostError("no \x1b[31mQEMU", hint="apt-get install it")) is Exit.LAB
+    assert capsys.readouterr().err == "kmatrix: no \\x1b[31mQEMU\n  hint: apt-get install it\n"
+    assert tell(ConfigError("first\nsecond")) is Exit.USAGE
+    assert capsys.readouterr().err == "kmatrix: first\nkmatrix: second\n"
+
+
+def test_a_bug_says_where_its_traceback_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell_bug(_raised()) is Exit.LAB
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "kmatrix: a bug in kmatrix: ZeroDivisionError: integer division or modulo by zero"
+    kept = Path(said[1].removeprefix("  hint: the traceback is in "))
+    assert "1 // 0" in kept.read_text()
+    kept.unlink()
+    assert tell_bug(_raised(), debug=True) is Exit.LAB
+    assert "1 // 0" in capsys.readouterr().err
+
+
+def _raised() -> Exception:
+    try:
+        1 // 0  # noqa: B018
+    except ZeroDivisionError as error:
+        return error
+    raise AssertionError("unreachable")
+
+
+def test_a_bug_does_not_look_like_breakage(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(checkout))
+    monkeypatch.setattr("harness.cli.place.find", lambda: 1 // 0)
+    code, _, err = kmatrix(monkeypatch, capsys, "report")
+    assert code == Exit.LAB
+    assert "a bug in kmatrix: ZeroDivisionError" in err
+
+
+def test_a_locale_without_glyphs(tmp_path: Path) -> None:
+    run = tmp_path / "one"
+    ledgers.write_run(
+        run, [ledgers.attempt(Cell("trixie", "cold", "redis", "debian-6.1-oldest", "debian-6.12"))]
+    )
+    program = shutil.which("kmatrix", path=str(Path(sys.executable).parent))
+    assert program is not None
+    done = subprocess.run(
+        [program, "report", str(run)],
+        env={"PYTHONIOENCODING": "latin-1", "PATH": "/usr/bin:/bin"},
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u2713" in done.stdout
