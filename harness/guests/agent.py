@@ -30,6 +30,7 @@ _ANSWER_SECONDS = 10.0
 """How long a healthy agent may take to answer; under TCG on a loaded host it needs milliseconds."""
 _LOOK_SECONDS = 0.25
 """How often to look whether the guest still lives while its command runs."""
+_CAUSE_SECONDS = 3.0
 MAX_PAYLOAD = 8 << 20
 """Bytes of one frame; what comes with a greater length is no frame."""
 MAX_OUTPUT = 64 << 20
@@ -291,7 +292,7 @@ class Agent:
         try:
             self._wire.send(frame(kind, number, payload))
         except GuestLost:
-            self._watch()
+            self._find_cause()
             raise
         return number
 
@@ -323,8 +324,18 @@ class Agent:
         try:
             return self._wire.receive(seconds)
         except GuestLost:
-            self._watch()
+            self._find_cause()
             raise
+
+    def _find_cause(self) -> None:
+        """The channel is closed: raise what is wrong with the guest, if it turns out to be more than that.
+
+        The channel of a QEMU that was killed closes before libvirt knows of its end.
+        """
+        limit = Deadline.after(_CAUSE_SECONDS)
+        while not limit.passed:
+            self._watch()
+            time.sleep(0.05)
 
     def _abandon(self, number: int) -> None:
         """Kill a command that took too long and wait for its end, so that the agent is free again."""

@@ -14,7 +14,7 @@ BOOT_FAILED = b"KMATRIX-BOOT-FAILED"
 # [    C0] `). A workload cannot write to the console, its output goes to files; but it chooses its own name of up to 15
 # bytes, with which the kernel begins some lines about it: `BUG: me[4711]: segfault at 0`.
 _NAMED = rb"(?![^\r\n]{1,15}(?:\[\d+\]: segfault| \(\d+\): | invoked oom-killer|: page allocation failure))"
-_AT_START = rb"(?m)^(?:\[ *\d+\.\d+\] *)?(?:\[ *[TC]\d+\] *)?" + _NAMED
+_AT_START = rb"(?m)^(?:\[ *\d+\.\d+\] *)?+(?:\[ *[TC]\d+\] *)?+" + _NAMED
 _REST = rb"[^\r\n]*)"
 _TROUBLE: tuple[tuple[bytes, re.Pattern[bytes], type[GuestError]], ...] = tuple(
     (needle, re.compile(_AT_START + b"(" + words + _REST), error)
