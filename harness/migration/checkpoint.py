@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from harness.errors import CheckpointDamaged
 _DATA = "checkpoint.tar"
 _MANIFEST = "manifest.json"
 _KIND = "checkpoints"
+_ADDRESS = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,12 @@ class Manifest:
     """What the scenario remembered."""
     dump_seconds: float
     image_bytes: int
+
+    @property
+    def address(self) -> str:
+        """The content's name. The manifest is a part of it, with the tar's checksum: what was remembered belongs to
+        the memory that was dumped."""
+        return key_of(**self.as_json())
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest's file."""
@@ -105,39 +113,51 @@ class CheckpointStore:
     def put(self, manifest: Manifest, data: Path) -> Checkpoint:
         """Move `data` into the store. A second checkpoint of the same origin replaces the first in the index."""
 
+        # As it will be read: a check must not see a tuple now and a list when the run is resumed.
+        text = json.dumps(manifest.as_json())
+        manifest = Manifest.from_json(json.loads(text))
+
         def make(directory: Path) -> None:
             shutil.move(data, directory / _DATA)
-            (directory / _MANIFEST).write_text(json.dumps(manifest.as_json()))
+            (directory / _MANIFEST).write_text(text)
 
-        # The manifest is part of the content: what was remembered belongs to the memory that was dumped.
-        address = key_of(**manifest.as_json())
+        address = manifest.address
         entry = self._cache.entry(_KIND, address, make)
         self._index.mkdir(parents=True, exist_ok=True)
-        temporary = self._index / f".{manifest.origin.key}.{os.getpid()}"
-        temporary.write_text(address)
-        temporary.rename(self._index / manifest.origin.key)
+        with tempfile.NamedTemporaryFile("w", prefix=".", dir=self._index, delete=False) as temporary:
+            temporary.write(address)
+        Path(temporary.name).rename(self._index / manifest.origin.key)
         return Checkpoint(manifest, entry / _DATA)
 
     def get(self, origin: Origin) -> Checkpoint | None:
         """The checkpoint with this origin, verified; None if there is none or what there is is damaged."""
-        pointer = self._index / origin.key
+        address = self._address(origin)
+        if address is None:
+            return None
+        entry = self._cache.path(_KIND, address)
         try:
-            entry = self._cache.path(_KIND, pointer.read_text())
             manifest = Manifest.from_json(json.loads((entry / _MANIFEST).read_text()))
             found = Checkpoint(manifest, entry / _DATA)
             if manifest.origin != origin:
                 raise CheckpointDamaged("the manifest is another checkpoint's")
+            if manifest.address != address:
+                raise CheckpointDamaged("the manifest was changed")
             found.verify()
-        except FileNotFoundError:
-            return None
-        except (CheckpointDamaged, KeyError, TypeError, ValueError):
+        except (CheckpointDamaged, FileNotFoundError, KeyError, TypeError, ValueError):
             self.drop(origin)
             return None
         return found
 
     def drop(self, origin: Origin) -> None:
         """Forget a checkpoint, because it is damaged or no longer wanted."""
-        pointer = self._index / origin.key
-        if pointer.exists():
-            self._cache.drop(_KIND, pointer.read_text())
-            pointer.unlink(missing_ok=True)
+        if (address := self._address(origin)) is not None:
+            self._cache.drop(_KIND, address)
+        (self._index / origin.key).unlink(missing_ok=True)
+
+    def _address(self, origin: Origin) -> str | None:
+        """Where the index says that a checkpoint is; None if it says nothing that makes sense."""
+        try:
+            address = (self._index / origin.key).read_text()
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+        return address if _ADDRESS.fullmatch(address) else None
