@@ -38,7 +38,7 @@ def run(directory: Path, *arguments: str) -> Measured:
     """Run kmatrix once with `--run-dir directory`. Raises `RuntimeError` with its last words if the lab failed."""
     measured = Measured(directory)
     most: dict[int, int] = {}
-    command = [sys.executable, "-m", "harness.cli", "run", "--run-dir", str(directory), *arguments]
+    command = [sys.executable, "-m", "harness", "run", "--run-dir", str(directory), *arguments]
     started = time.monotonic()
     with (directory.parent / f"{directory.name}.log").open("w+") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)

@@ -79,7 +79,7 @@ def open_run(
     Raises `HarnessError` and its kin if the lab cannot work.
     """
     directory = _directory(options, reports)
-    with open_lab(options, selection, references, directory, say) as lab:
+    with _without_empty(directory), open_lab(options, selection, references, directory, say) as lab:
         space = capacity(lab.hardware.memory, options.jobs or selection.config.settings.jobs)
         attempts = list(ledgers.read(directory))
         planned = set(cells)
@@ -131,6 +131,16 @@ def open_lab(
     cache = Cache()
     with open_hypervisor(selection.config.settings.libvirt_uri, cache) as hypervisor:
         yield _prepare(options, selection, references, cache, hypervisor, directory, say)
+
+
+@contextlib.contextmanager
+def _without_empty(directory: Path) -> Iterator[None]:
+    """A run that never began leaves no folder."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 def _directory(options: Options, reports: Path) -> Path:
