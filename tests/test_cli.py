@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import ledgers
@@ -17,7 +19,8 @@ from harness.cli import main, place
 from harness.cli.trouble import tell, tell_bug
 from harness.config import load
 from harness.errors import ConfigError, Exit, HostError, KernelUnavailable
-from harness.matrix.cell import Cell
+from harness.matrix.cell import Cell, Outcome
+from harness.session.selection import Options
 
 ROOT = Path(__file__).parent.parent
 FILES = """\
@@ -134,6 +137,41 @@ def test_report_and_show_read_a_run(
     code, _, err = kmatrix(monkeypatch, capsys, "show", "trixie/cold/redis/a→b", "--run", "one")
     assert code == Exit.USAGE
     assert "has no cell" in err
+
+
+def test_a_cell_to_run_again_must_be_one(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = kmatrix(monkeypatch, capsys, "repro", "redis\x1b[2J")
+    assert code == Exit.USAGE
+    assert err.startswith("kmatrix: ")
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [(Outcome.PASS, 0), (Outcome.SKIP, 0), (Outcome.FAIL, Exit.BREAKAGE), (Outcome.ERROR, Exit.LAB)],
+)
+def test_a_cell_run_again_tells_by_its_exit_code(
+    outcome: Outcome,
+    code: int,
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen = []
+
+    def run_again(
+        cell: Cell, options: Options, reports: Path, say: object, lines: Iterable[str] | None
+    ) -> Outcome:
+        seen.append((cell.scenario, options.scenario_directory, reports, list(lines or ())))
+        return outcome
+
+    monkeypatch.setattr("harness.session.repro.repro", run_again)
+    monkeypatch.setattr("sys.stdin", io.StringIO("ls\nexit\n"))
+    got, _, err = kmatrix(monkeypatch, capsys, "repro", "--shell", "trixie/cold/redis/debian-6.1→debian-6.12")
+    assert (got, err) == (code, "")
+    assert seen == [("redis", checkout / "scenarios", checkout / "reports", ["ls\n", "exit\n"])]
 
 
 def test_scenarios_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

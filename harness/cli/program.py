@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import harness
-from harness.cli import doctor, kernels, reports, run, scenarios
+from harness.cli import doctor, kernels, reports, repro, run, scenarios
 from harness.cli.trouble import tell, tell_bug
 from harness.errors import HarnessError
 
@@ -30,6 +30,7 @@ app.command("doctor")(doctor.doctor)
 app.command("kernels")(kernels.kernels)
 app.command("scenarios")(scenarios.scenarios)
 app.command("show")(reports.show)
+app.command("repro")(repro.repro)
 app.command("report")(reports.report)
 
 DEBUG = "--debug"
