@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from harness.errors import HostError
 from harness.migration.criu import Criu, known_options
-from harness.migration.site import as_log, images_size, make_payload
+from harness.migration.site import as_log, images_size, make_payload, require_whole
 
 HELP_1_3 = """\
 
@@ -129,3 +131,15 @@ def test_commands_are_logged_so_that_they_can_be_told_apart() -> None:
         == 'dump: ["criu", "a b", "ü"]\nrestore: ["x"]\n'
     )
     assert as_log({}) == ""
+
+
+def test_a_tar_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"x" * 1_000_000)
+    command = ["tar", "-cf", str(tmp_path / "c.tar"), "-b", "512", "-C", str(tmp_path), "data"]
+    subprocess.run(command, check=True)
+    whole = (tmp_path / "c.tar").read_bytes()
+    require_whole(tmp_path / "c.tar")
+    for size in (0, 1, 512, 512 * 512, len(whole) - 512, len(whole) - 1):
+        (tmp_path / "c.tar").write_bytes(whole[:size])
+        with pytest.raises(HostError, match=f"cut off after {size} bytes"):
+            require_whole(tmp_path / "c.tar")

@@ -111,7 +111,10 @@ class Guest:
             self._domain = self._hypervisor.connection.createXML(domain_xml(self.spec))
         except libvirt.libvirtError as error:
             raise HostError(f"libvirt cannot start a guest: {error}", hint="kmatrix doctor") from error
-        self._agent = Agent(self._hypervisor.connection, self._domain, AGENT_PORT, self.watch)
+        try:
+            self._agent = Agent(self._hypervisor.connection, self._domain, AGENT_PORT, self.watch)
+        except libvirt.libvirtError as error:
+            raise QemuDied(f"the guest's QEMU ended as soon as it was started: {error}") from error
         while consoles.READY not in self.console.read():
             self.watch()
             said = self.console.read()

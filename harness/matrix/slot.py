@@ -60,13 +60,16 @@ class Slot:
         if isolation is Isolation.BOOT:
             return self._boot(task.guest)
         site = self._sites.get(task.guest)
+        new = site is None
         if site is None:
             self._make_room()
             site = self._boot(task.guest)
-            site.snapshot()
+            # Before the snapshot, so that a guest that cannot be snapshot is ended like any other.
             self._sites[task.guest] = site
         self._sites.move_to_end(task.guest)
         try:
+            if new:
+                site.snapshot()
             if isolation is Isolation.RESET:
                 site.reset()
             else:
@@ -111,4 +114,3 @@ class Slot:
 def _close(site: Site) -> None:
     # libvirt takes 1.2 to 1.8 s to end a guest; nobody has to wait for it. Hypervisor.close waits for all.
     threading.Thread(target=site.close, name="ending a guest").start()
-

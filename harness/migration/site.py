@@ -12,7 +12,7 @@ from testinfra.host import Host
 
 from harness.config import Timeouts
 from harness.deadline import Deadline
-from harness.errors import GuestCommandFailed
+from harness.errors import GuestCommandFailed, HostError
 from harness.guests.agent import CommandResult
 from harness.guests.backend import GuestBackend, guest_host
 from harness.guests.guest import Guest
@@ -20,6 +20,10 @@ from harness.migration.checkpoint import Checkpoint
 from harness.migration.criu import Criu, known_options
 
 _LAB = "/run/kmatrix/lab"
+_TAR_RECORD = 512 * 512
+"""Bytes; `lab pack` writes whole records (tar -b 512)."""
+_TAR_END = 1024
+"""Zeros that end every tar."""
 _LAB_SOURCE = Path(__file__).parent / "guest" / "lab.sh"
 
 
@@ -95,10 +99,11 @@ class Site:
         return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.dump)))
 
     def pack(self, target: Path) -> None:
-        """Bring work directory and images out of the guest, as a tar."""
+        """Bring work directory and images out of the guest, as a tar. Raises `HostError` if it is not whole."""
         self.guest.empty_out()
         self._step("pack", deadline=Deadline.after(self._timeouts.dump))
         shutil.copyfile(self.guest.out, target)
+        require_whole(target)
 
     def insert(self, checkpoint: Checkpoint) -> None:
         """Verify a checkpoint and lay it onto the input disk. Raises `CheckpointDamaged`."""
@@ -142,6 +147,22 @@ class Site:
         # The guest's clock counts instructions under TCG: bring its seconds to the host's.
         rate = done.seconds / done.guest_seconds if done.guest_seconds else 1.0
         return CriuRun(argv, int(code), round((float(ended) - float(started)) * rate, 3), started)
+
+
+def require_whole(tar: Path) -> None:
+    """Raise `HostError` unless a tar from a guest has its end.
+
+    When the host's disk is full QEMU drops what the guest writes to its port, and the guest does not notice.
+    """
+    size = tar.stat().st_size
+    with tar.open("rb") as file:
+        file.seek(max(0, size - _TAR_END))
+        end = file.read()
+    if size % _TAR_RECORD or end != bytes(_TAR_END):
+        raise HostError(
+            f"what came out of the guest was cut off after {size} bytes; is the host's disk full?",
+            hint="free some space, or set KMATRIX_CACHE to a directory on a larger disk",
+        )
 
 
 def images_size(data: Path) -> int:
