@@ -175,7 +175,11 @@ class Guest:
 
     def reset(self) -> None:
         """Return to the snapshot: a pristine kernel in about 0.1 s, its clock set to the present and its
-        random numbers reseeded."""
+        random numbers reseeded.
+
+        A guest that owes an answer is better given up: a command that it never took from its port would reach
+        its new self.
+        """
         # Stopped first: what the old kernel still says and sends must not be taken for the new one's.
         self.monitor("stop")
         if said := self.monitor(f"loadvm {_SNAPSHOT}").strip():

@@ -74,10 +74,11 @@ def open_hypervisor(uri: str, cache: Cache) -> Iterator[Hypervisor]:
     Raises `HostError` if libvirt or QEMU are not there.
     """
     base = _base_directory()
-    sweep(base)
-    root = Path(tempfile.mkdtemp(prefix="", dir=base))
-    lock = FileLock(root / "owner.lock")
-    lock.acquire()
+    with _sweeping(base):
+        _sweep(base)
+        root = Path(tempfile.mkdtemp(prefix="", dir=base))
+        lock = FileLock(root / "owner.lock")
+        lock.acquire()
     directory = cache.root / "guests" / root.name
     directory.mkdir(parents=True)
     (root / "guests").symlink_to(directory)
@@ -166,8 +167,19 @@ def _end_guests(connection: libvirt.virConnect, prefix: str) -> None:
 
 def sweep(base: Path | None = None) -> list[str]:
     """End the guests of runs whose process is gone, and remove their files. Returns the names of what was swept."""
+    base = base or _base_directory()
+    with _sweeping(base):
+        return _sweep(base)
+
+
+def _sweeping(base: Path) -> FileLock:
+    """Held while sweeping and while a new root is made: one that has no owner yet is no leftover."""
+    return FileLock(base / "sweep.lock")
+
+
+def _sweep(base: Path) -> list[str]:
     swept = []
-    for root in sorted((base or _base_directory()).iterdir()):
+    for root in sorted(path for path in base.iterdir() if path.is_dir()):
         lock = FileLock(root / "owner.lock")
         try:
             lock.acquire(timeout=0)
