@@ -41,6 +41,10 @@ REPORTS = "reports"
 _NAME = "kmatrix"
 
 
+_JUDGED = {Outcome.PASS, Outcome.FAIL, Outcome.FLAKY}
+"""Outcomes that say that the lab itself worked."""
+
+
 class LabBroken(Exception):
     """A cell ended in the lab's own error."""
 
@@ -300,6 +304,10 @@ class Matrix:
         """With `--fail-on` the exit code says what was asked, not how many tests failed."""
         fail_on = session.config.getoption("--fail-on")
         if fail_on is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return
+        if self.outcomes and Outcome.ERROR in self.outcomes and not _JUDGED & set(self.outcomes):
+            self.failure = HarnessError("no cell could be carried out: see the errors above", hint="kmatrix doctor")
+            session.exitstatus = int(Exit.LAB)
             return
         red = {Outcome.FAIL} if fail_on == "breakage" else {Outcome.FAIL, Outcome.ERROR, Outcome.FLAKY}
         broken = fail_on != "none" and any(outcome in red for outcome in self.outcomes)
