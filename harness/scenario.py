@@ -18,6 +18,8 @@ from testinfra.host import Host
 
 WORK = "/work"
 """The workload's directory in the guest. It travels with the checkpoint, so paths in it exist on both sides."""
+HAND = "/usr/lib/kmatrix/hand"
+"""The lab's own program in the guest (`images/guest/hand.c`) that waits for a workload and asks it."""
 
 
 Facts = dict[str, Any]
@@ -64,6 +66,8 @@ class Workload:
     pid: int
     """The root process, the same number before the dump and after the restore."""
     directory: str = WORK
+    hand: str = HAND
+    """The program that asks; where the workload runs elsewhere than in a guest, so does this."""
 
     def ask(self, question: str = "report", seconds: float = 30.0) -> Facts:
         """Put a question to the process and return the report that it writes about itself.
@@ -74,30 +78,19 @@ class Workload:
         changes nothing; `check` may consume what is under test; `corrupt WHAT` is for self-tests.
         Raises AssertionError if it does not answer within `seconds`: such a process has lost its state.
         """
-        result = self.host.run(
-            f"{self._enter()}; [ ! -e report.json ] || rm report.json; echo -n {shlex.quote(question)} >question; "
-            f"kill -USR1 {self.pid} || exit 3; {self._await('report.json', seconds)}; cat report.json; rm report.json"
-        )
+        result = self._call("ask", "report.json", seconds, question)
         self._blame(result, f"did not answer {question!r} within {seconds:g} s")
         report: Facts = json.loads(result.stdout)
         return report
 
     def await_ready(self, seconds: float = 20.0) -> None:
         """Wait until the process has made the file `ready`. Raises AssertionError if it ends or does not."""
-        result = self.host.run(f"{self._enter()}; {self._await('ready', seconds)}")
-        self._blame(result, f"was not ready within {seconds:g} s")
+        self._blame(self._call("await", "ready", seconds), f"was not ready within {seconds:g} s")
 
-    def _enter(self) -> str:
-        return f"cd {shlex.quote(self.directory)} || exit 5"
-
-    def _await(self, name: str, seconds: float) -> str:
-        """Shell that waits for a file. It reads /proc by itself: in a guest a fork is dear."""
-        return (
-            f"read -r up _ </proc/uptime; end=$((${{up%%.*}}+{math.ceil(seconds)})); while [ ! -e {name} ]; do "
-            f"read -r stat </proc/{self.pid}/stat || exit 3; case $stat in *') Z '*) exit 3;; esac; "
-            f"read -r up _ </proc/uptime; "
-            f"[ ${{up%%.*}} -gt $end ] && exit 4; sleep 0.02; done"
-        )
+    def _call(self, step: str, file: str, seconds: float, *question: str) -> CommandResult:
+        """One exec in place of the shell that testinfra starts: in a guest each fork is dear."""
+        words = shlex.join([self.hand, step, str(self.pid), file, str(math.ceil(seconds)), *question])
+        return self.host.run(f"cd {shlex.quote(self.directory)} && exec {words}")
 
     def _blame(self, result: CommandResult, delay: str) -> None:
         assert result.rc != 3, f"process {self.pid} is gone: {result.stderr.strip()}"

@@ -21,7 +21,7 @@ from harness.scenario import Facts, Needs, Scenario, Workload
 from harness.witness import assert_unchanged, assert_unharmed
 
 SCENARIO = Scenario(
-    command=("/usr/bin/python3", "bin/holder.py"),
+    command=("/usr/bin/python3", "-I", "-S", "bin/holder.py"),
     files=("files/holder.py",),
     tags=("app",),
     needs=Needs(packages=("python3",)),

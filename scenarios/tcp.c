@@ -13,7 +13,8 @@
 
 #define UNREAD 5000
 #define KNOCK 100
-#define FULL_MAX (1 << 20)
+#define FULL_MAX (1 << 17)
+#define IDLE_NAPS 5
 #define BUFFER 8192
 
 /* Seeds of the contents. */
@@ -106,7 +107,7 @@ static size_t take(int fd, uint8_t *bytes, size_t size)
 		}
 		if (count == 0 || (errno != EAGAIN && errno != EINTR))
 			break;
-		sleep_ms(2);
+		nap_until_readable(fd);
 		ms += 2;
 	}
 	return got;
@@ -133,7 +134,7 @@ static void fill_queues(void)
 	if (!full_want || !full_got)
 		die("malloc");
 	fill(full_want, FULL_MAX, seed_for(FULL));
-	while (idle < 20 && full_bytes < FULL_MAX) {
+	while (idle < IDLE_NAPS && full_bytes < FULL_MAX) {
 		ssize_t count =
 			send(full.client, full_want + full_bytes, FULL_MAX - full_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -144,6 +145,8 @@ static void fill_queues(void)
 		idle = count > 0 ? 0 : idle + 1;
 		sleep_ms(2);
 	}
+	if (full_bytes == FULL_MAX)
+		die("the queues are never full");
 }
 
 static uint64_t queue(int fd, unsigned long which)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -109,6 +110,14 @@ static inline void sleep_ms(long ms)
 
 	while (nanosleep(&left, &left) && errno == EINTR)
 		;
+}
+
+/* A nap that ends at once when there is something to read: waiting for a peer costs no more than the peer does. */
+static inline void nap_until_readable(int fd)
+{
+	struct pollfd wanted = { fd, POLLIN, 0 };
+
+	poll(&wanted, 1, 2);
 }
 
 /* For a thread that never sleeps: any other thread goes first, so one slow processor is enough for all. */

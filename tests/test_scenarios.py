@@ -17,6 +17,7 @@ import testinfra
 
 from harness import scenario as scenarios
 from harness import witness
+from harness.images.agent import HAND_SOURCE, compile_agent
 from harness.images.workload import FLAGS
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
@@ -51,17 +52,19 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
             subprocess.run(command, check=True, timeout=60)
         for file in module.SCENARIO.files:
             shutil.copy(SCENARIOS / file, directory)
+    compile_agent(directory / "hand", HAND_SOURCE)
     return directory
 
 
-def in_own_network(command: list[str]) -> list[str]:
-    """`command` in a new network namespace with loopback up; the pid stays the same."""
-    if shutil.which("unshare") is None or shutil.which("ip") is None:
-        pytest.skip("unshare or ip is not installed")
-    namespaces = ["-n"] if os.geteuid() == 0 else ["-r", "-n"]
-    if subprocess.run(["unshare", *namespaces, "true"], capture_output=True, timeout=10).returncode:
+def in_own_network(hand: Path, command: list[str]) -> list[str]:
+    """`command` in a new network namespace with loopback up, as the lab does it; the pid stays the same."""
+    mapped = [] if os.geteuid() == 0 else ["unshare", "-r"]
+    argv = [*mapped, str(hand), "start", "own", *command]
+    if mapped and shutil.which("unshare") is None:
+        pytest.skip("unshare is not installed")
+    if subprocess.run([*argv[: -len(command)], "true"], capture_output=True, timeout=10).returncode:
         pytest.skip("this host does not allow a network namespace")
-    return ["unshare", *namespaces, "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *command]
+    return argv
 
 
 @pytest.fixture
@@ -80,7 +83,7 @@ def start(binaries: Path) -> Iterator[Start]:
             (directory / "bin").symlink_to(binaries)
         command = list(module.SCENARIO.command)
         if module.SCENARIO.own_network:
-            command = in_own_network(command)
+            command = in_own_network(binaries / "hand", command)
         with (directory / "stdout.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -93,7 +96,7 @@ def start(binaries: Path) -> Iterator[Start]:
             )
         started.append(process)
         host = testinfra.get_host("local://")
-        workload = scenarios.Workload(host, process.pid, directory=str(directory))
+        workload = scenarios.Workload(host, process.pid, str(directory), hand=str(binaries / "hand"))
         module.ready(host, workload)
         return workload
 

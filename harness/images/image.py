@@ -161,14 +161,19 @@ def _guest_nodes(staging: Path) -> list[Node]:
         source = staging / f"text-{path.replace('/', '-')}"
         source.write_text(text)
         nodes.append(Node(path, Kind.FILE, 0o644, source=source, size=len(text)))
-    agent = staging / "agent"
+    agent, hand = staging / "agent", staging / "hand"
     agents.compile_agent(agent)
-    for path, source in ((INIT, _INIT_SOURCE), (agents.GUEST_PATH, agent)):
+    agents.compile_agent(hand, agents.HAND_SOURCE)
+    for path, source in ((INIT, _INIT_SOURCE), (agents.GUEST_PATH, agent), (agents.HAND_PATH, hand)):
         nodes.append(Node(path.lstrip("/"), Kind.FILE, 0o755, source=source, size=source.stat().st_size))
     return nodes
 
 
 def _guest_digest() -> str:
     return key_of(
-        init=sha256_of(_INIT_SOURCE), agent=sha256_of(agents.SOURCE), texts=_TEXTS, directories=_DIRECTORIES
+        init=sha256_of(_INIT_SOURCE),
+        agent=sha256_of(agents.SOURCE),
+        hand=sha256_of(agents.HAND_SOURCE),
+        texts=_TEXTS,
+        directories=_DIRECTORIES,
     )

@@ -14,6 +14,7 @@ WORK=/work
 CHECKPOINT=/checkpoint
 OUT=/dev/virtio-ports/kmatrix.out
 INPUT=/run/kmatrix/input
+HAND=/usr/lib/kmatrix/hand
 # Far above every pid of the guest's own, so that the same numbers are free on the other side.
 FIRST_PID=20000
 
@@ -47,10 +48,7 @@ start() {
 	unpack
 	cd $WORK || fail "no $WORK"
 	echo $FIRST_PID >/proc/sys/kernel/ns_last_pid || fail "cannot set ns_last_pid"
-	case $network in
-	own) setsid unshare -n /bin/sh -c 'ip link set lo up && exec "$@"' sh "$@" </dev/null >stdout.log 2>&1 & ;;
-	*) setsid "$@" </dev/null >stdout.log 2>&1 & ;;
-	esac
+	$HAND start "$network" "$@" </dev/null >stdout.log 2>&1 &
 	echo $! >$CHECKPOINT/pid
 	echo $!
 }
@@ -91,10 +89,10 @@ clean() {
 }
 
 logs() {
-	cd $CHECKPOINT/logs || fail "no logs"
-	dmesg >dmesg.log 2>&1
-	[ -e $WORK/stdout.log ] && cp $WORK/stdout.log workload.log
-	tar -cf - . >$OUT
+	dmesg >$CHECKPOINT/logs/dmesg.log 2>&1
+	set -- -C $CHECKPOINT/logs .
+	[ -e $WORK/stdout.log ] && set -- "$@" -C $WORK --transform s/^stdout.log/workload.log/ stdout.log
+	exec tar -cf $OUT "$@"
 }
 
 step=$1
@@ -103,7 +101,7 @@ case $step in
 prepare) prepare ;;
 start) start "$@" ;;
 dump) timed "$@" ;;
-pack) tar -cf - -b 512 -C / work checkpoint/images checkpoint/pid >$OUT ;;
+pack) exec tar -cf $OUT -b 512 -C / work checkpoint/images checkpoint/pid ;;
 restore) restore "$@" ;;
 clean) clean ;;
 logs) logs ;;
