@@ -125,9 +125,10 @@ def test_the_quick_profile_is_what_the_readme_promises(shipped: Config) -> None:
     assert scenarios * len(labels) ** 2 == 150
 
 
-def test_nightly_runs_everything(shipped: Config) -> None:
+def test_nightly_runs_everything_but_the_kernels_whose_modules_are_gone(shipped: Config) -> None:
     nightly = shipped.profiles["nightly"]
-    assert shipped.select_kernels(shipped.kernels, nightly.kernels) == list(shipped.kernels)
+    chosen = shipped.select_kernels(shipped.kernels, nightly.kernels)
+    assert [k for k in shipped.kernels if k not in chosen] == ["debian-6.19", "debian-7.0", "debian-7.1"]
 
 
 @pytest.mark.parametrize(
