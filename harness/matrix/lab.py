@@ -21,7 +21,7 @@ from harness.migration.site import Site
 
 @dataclass(frozen=True)
 class Lab:
-    """What the work needs; nothing in it changes during a run."""
+    """What the work needs; nothing in it changes during a run but what is learnt of CRIU."""
 
     run_id: str
     directory: Path
@@ -37,6 +37,8 @@ class Lab:
     store: CheckpointStore
     options: dict[str, dict[str, str] | None] = field(default_factory=dict)
     """By kernel label: the configuration symbols, None if the configuration is unknown."""
+    criu_options: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By image: the options that its CRIU knows, once a guest has been asked."""
 
     def guest(self, userland: str, kernel: str, name: str) -> Guest:
         """A new guest, not yet booted. `name` is unique within the run."""
@@ -49,7 +51,8 @@ class Lab:
         site = Site(self.guest(userland, kernel, name), self.timeouts)
         image = self.images[userland]
         try:
-            site.open(image.criu_path, image.criu_version)
+            site.open(image.criu_path, image.criu_version, self.criu_options.get(image.sha256))
+            self.criu_options[image.sha256] = site.criu.options
         except BaseException:
             site.close()
             raise

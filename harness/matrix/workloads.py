@@ -78,7 +78,9 @@ def reference(path: Path, module: ModuleType) -> Reference:
     """A module as a scenario. Raises `ConfigError` naming what it lacks."""
     wanted = {"SCENARIO": Scenario, "remember": object, "check": object}
     lacking = [name for name, kind in wanted.items() if not isinstance(getattr(module, name, None), kind)]
-    lacking += [n for n in ("remember", "check") if not callable(getattr(module, n, None)) and n not in lacking]
+    lacking += [
+        n for n in ("remember", "check") if not callable(getattr(module, n, None)) and n not in lacking
+    ]
     if lacking:
         raise ConfigError(f"{path}: a scenario defines {', '.join(lacking)}", hint="see docs/scenarios.md")
     return Reference(path.stem, path, module)

@@ -53,17 +53,22 @@ class Site:
         self.backend = GuestBackend(self.guest, self._timeouts.command)
         self.host: Host = guest_host(self.backend)
 
-    def open(self, criu_path: str, criu_version: str) -> None:
-        """Boot the guest and prepare it. Raises every `GuestError`."""
+    def open(self, criu_path: str, criu_version: str, options: frozenset[str] | None = None) -> None:
+        """Boot the guest and prepare it; `options` are those that its CRIU knows, asked for if not given.
+
+        Raises every `GuestError`.
+        """
         self.guest.boot(Deadline.after(self._timeouts.boot))
         self.guest.write(_LAB, _LAB_SOURCE.read_bytes(), self._soon())
         self._step("prepare", deadline=self._soon())
-        said = self.guest.run(criu_path, "--help", deadline=self._soon())
-        options = known_options((said.stdout + said.stderr).decode("utf-8", "replace"))
+        if options is None:
+            said = self.guest.run(criu_path, "--help", deadline=self._soon())
+            options = known_options((said.stdout + said.stderr).decode("utf-8", "replace"))
         self.criu = Criu(criu_path, criu_version, options)
 
     def snapshot(self) -> None:
-        """Make the present the state that `reset` returns to."""
+        """Warm the guest up and make that the state that `reset` returns to."""
+        self._step("warm", self.criu.path, deadline=self._soon())
         self.guest.snapshot()
 
     def reset(self) -> None:

@@ -63,10 +63,8 @@ try ip link set lo up
 
 read -r release </proc/sys/kernel/osrelease
 read -r version </proc/sys/kernel/version
-legacy=
 case $release in
 [23].*)
-	legacy="ip_tables ip6_tables iptable_filter ip6table_filter"
 	# the nft behind Debian's iptables asks for what these kernels do not have, and CRIU calls iptables
 	for name in iptables iptables-restore iptables-save ip6tables ip6tables-restore ip6tables-save; do
 		ln -sf "/usr/sbin/${name%%-*}-legacy${name#"${name%%-*}"}" "/etc/alternatives/$name"
@@ -74,18 +72,8 @@ case $release in
 	;;
 esac
 
-# What a first dump and restore would have the kernel load one by one while a workload is frozen: seen in lsmod before
-# and after, with sockets of every kind and a network lock. A kernel has them built in, as modules, or not at all.
-# shellcheck disable=SC2086  # a list of words
-modprobe -qab unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag \
-	nf_tables nft_compat xt_mark xt_tcpudp nf_conntrack_netlink $legacy 2>/dev/null
-
 # A cache made by another kernel gives false results.
 rm -f /run/criu.kdat
-criu=/opt/criu/sbin/criu
-[ -x $criu ] || criu=/usr/sbin/criu
-timeout 20 $criu check >/run/kmatrix/criu-check.log 2>&1
-echo "exit status $?" >>/run/kmatrix/criu-check.log
 
 read -r uptime _ </proc/uptime
 say "Linux $release $version, up $uptime s"
