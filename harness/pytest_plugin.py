@@ -306,7 +306,9 @@ class Matrix:
         if fail_on is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return
         if self.outcomes and Outcome.ERROR in self.outcomes and not _JUDGED & set(self.outcomes):
-            self.failure = HarnessError("no cell could be carried out: see the errors above", hint="kmatrix doctor")
+            self.failure = HarnessError(
+                "no cell could be carried out: see the errors above", hint="kmatrix doctor"
+            )
             session.exitstatus = int(Exit.LAB)
             return
         red = {Outcome.FAIL} if fail_on == "breakage" else {Outcome.FAIL, Outcome.ERROR, Outcome.FLAKY}

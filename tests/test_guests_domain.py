@@ -53,9 +53,10 @@ def test_the_xml_is_the_golden_file(name: str) -> None:
     assert made == golden.read_text()
 
 
-def test_only_emulated_time_counts_instructions() -> None:
-    assert "-icount" in domain_xml(SPECS["tcg"])
-    assert "-icount" not in domain_xml(SPECS["kvm"])
+def test_only_an_emulated_guest_is_kept_from_its_tsc() -> None:
+    assert "tsc=unstable notsc clocksource=hpet" in SPECS["tcg"].command_line
+    assert "tsc" not in SPECS["kvm"].command_line
+    assert '<timer name="hpet" present="yes" />' in domain_xml(SPECS["tcg"])
 
 
 def test_what_is_in_a_name_is_no_xml() -> None:

@@ -68,7 +68,7 @@ class CommandResult:
     stdout: bytes
     stderr: bytes
     guest_seconds: float
-    """By the guest's own monotonic clock, which under TCG counts instructions."""
+    """By the guest's own monotonic clock."""
     seconds: float
     """By the host's clock, from the request to the answer."""
 

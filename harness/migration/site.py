@@ -149,7 +149,7 @@ class Site:
 
     def _criu(self, argv: tuple[str, ...], done: CommandResult) -> CriuRun:
         code, started, ended = done.text.split()
-        # The guest's clock counts instructions under TCG: bring its seconds to the host's.
+        # The guest's clock need not run as the host's does.
         rate = done.seconds / done.guest_seconds if done.guest_seconds else 1.0
         return CriuRun(argv, int(code), round((float(ended) - float(started)) * rate, 3), started)
 
