@@ -14,7 +14,7 @@ from tabulate import tabulate
 
 from benchmarks.measure import ROOT, Measured, restores, run, wall, without_boots
 
-_SMALL = ("--kernels", "debian-6.1,debian-6.12", "--scenarios", "cpu,threads,pipes")
+_SMALL = ("--kernels", "debian-6.1,debian-6.12", "--scenarios", "threads,pipes")
 _PAIR = ("--kernels", "debian-6.1,debian-6.12")
 
 Row = tuple[str, float, str, str]
@@ -25,7 +25,7 @@ def main() -> None:
     """Measure everything; the cache is warmed by a run that does not count."""
     with tempfile.TemporaryDirectory(prefix="kmatrix-bench-") as name:
         base = Path(name)
-        run(base / "warm", *_SMALL, "--scenarios", "cpu")
+        run(base / "warm", "--profile", "quick", "-k", "baseline and threads")
         rows = [*_quick(run(base / "quick", "--profile", "quick")), *_isolation(base), *_slots(base)]
     print(tabulate(rows, headers=("what", "figure", "unit", "goal"), floatfmt=".2f"))
     _write(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
@@ -127,7 +128,7 @@ def _counts(run: Run, cells: pd.DataFrame, colour: bool) -> str:
     done = sum(tally.values())
     of = f"{done} cells" if done == run.planned else f"{done} of {run.planned} cells"
     state = "" if run.facts.get("finished") else "  (the run has not finished)"
-    return f"{of}: {', '.join(parts) or 'none has ended yet'}{state}\n{run.directory}"
+    return f"{of}: {', '.join(parts) or 'none has ended yet'}{state}\n{from_here(run.directory)}"
 
 
 def _fit(line: str, width: int) -> str:
@@ -136,3 +137,9 @@ def _fit(line: str, width: int) -> str:
 
 def _paint(text: str, outcome: Outcome, colour: bool) -> str:
     return f"\x1b[{_COLOURS[outcome]}m{text}\x1b[0m" if colour else text
+
+
+def from_here(directory: Path) -> Path:
+    """A path as a user in the working directory would type it."""
+    here = Path.cwd()
+    return directory.relative_to(here) if directory.is_relative_to(here) else directory

@@ -26,6 +26,7 @@ from harness.matrix.lab import Lab, kernel_options
 from harness.matrix.ledger import Attempt, Ledger
 from harness.matrix.workloads import Reference
 from harness.migration.checkpoint import CheckpointStore
+from harness.report.terminal import from_here
 from harness.session import rundir
 from harness.session.capacity import Capacity, capacity
 from harness.session.selection import Options, Selection
@@ -98,7 +99,7 @@ def open_run(
         rundir.point_latest(directory)
         say(
             f"{len(cells)} cells, {space.slots} guests at once, {lab.hardware.accelerator}, "
-            f"isolation {lab.isolation}, in {directory}"
+            f"isolation {lab.isolation}, in {from_here(directory)}"
         )
         inbox: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         tried = Counter(attempt.cell for attempt in attempts)
