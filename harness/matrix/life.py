@@ -124,7 +124,8 @@ def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> N
     except Exception as failure:  # noqa: BLE001  a scenario is foreign code; whatever it raises is one cell's error
         story.failure = _diagnosed(site, failure)
         story.outcome, story.error = judge(story.failure, story.phase)
-        story.keep("traceback", "".join(traceback.format_exception(story.failure)))
+        if not isinstance(story.failure, CriuFailed):  # whose log says more than where the lab read it
+            story.keep("traceback", "".join(traceback.format_exception(story.failure)))
     finally:
         began = time.monotonic()
         _collect(site, story)
