@@ -188,3 +188,15 @@ def test_two_writers_of_one_origin_leave_one_whole_checkpoint(store: CheckpointS
     got = store.get(ORIGIN)
     assert got is not None
     assert len(set(got.data.read_bytes())) == 1
+
+
+def test_what_no_run_wants_any_more_is_pruned(store: CheckpointStore, tmp_path: Path) -> None:
+    old = put(store, tmp_path)
+    fresh = put(store, tmp_path, origin=dataclasses.replace(ORIGIN, run="r2"))
+    long_ago = old.data.stat().st_mtime - 1000
+    os.utime(old.data.parent, (long_ago, long_ago))
+    store.prune(seconds=500)
+    assert not old.data.exists()
+    assert store.get(ORIGIN) is None
+    assert store.get(fresh.manifest.origin) is not None
+    assert entries(store) == {fresh.data.parent.name}

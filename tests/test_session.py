@@ -97,6 +97,15 @@ def test_latest_moves_on_and_the_newest_unfinished_run_is_found(tmp_path: Path) 
     assert rundir.to_resume(tmp_path / names[0], tmp_path).name == names[0]
 
 
+def test_two_runs_in_folders_of_one_name_are_two_runs(tmp_path: Path) -> None:
+    mine, yours = rundir.identity(tmp_path / "mine" / "run"), rundir.identity(tmp_path / "yours" / "run")
+    assert mine != yours
+    own = rundir.new_directory(tmp_path)
+    assert rundir.identity(own) == own.name
+    rundir.write(own, {"id": "as it began", "finished": None})
+    assert rundir.identity(own) == "as it began"
+
+
 def test_nothing_to_resume_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to resume"):
         rundir.to_resume(None, tmp_path)

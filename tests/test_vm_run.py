@@ -110,7 +110,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_a_damaged_checkpoint_is
     before = list(read(directory))
     assert check_run(directory) == []
     assert json.loads((directory / "run.json").read_text())["finished"] is None
-    damaged = _damage_checkpoints(directory.name)
+    damaged = _damage_checkpoints(json.loads((directory / "run.json").read_text())["id"])
     done = run("run", "--resume", "--run-dir", str(directory))
     assert done.returncode == 0, done.stdout + done.stderr
     after = list(read(directory))
@@ -120,6 +120,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_a_damaged_checkpoint_is
     assert len(states) == 6
     assert {a.outcome for a in states.values()} == {Outcome.PASS}
     assert damaged, "no checkpoint had been made when the run was interrupted"
+    assert not any(path.exists() for path in damaged), "a finished run needs its checkpoints no longer"
 
 
 def _damage_checkpoints(run_id: str) -> list[Path]:

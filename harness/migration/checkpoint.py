@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from harness.errors import CheckpointDamaged
 _DATA = "checkpoint.tar"
 _MANIFEST = "manifest.json"
 _KIND = "checkpoints"
+KEEP_SECONDS = 14 * 24 * 3600.0
+"""How long the checkpoints of an unfinished run wait for it to be resumed."""
 _ADDRESS = re.compile(r"[0-9a-f]{32}")
 
 
@@ -153,6 +157,18 @@ class CheckpointStore:
         if (address := self._address(origin)) is not None:
             self._cache.drop(_KIND, address)
         (self._index / origin.key).unlink(missing_ok=True)
+
+    def prune(self, seconds: float = KEEP_SECONDS) -> None:
+        """Forget what no run has wanted for so long: checkpoints of runs that were killed and never resumed."""
+        oldest = time.time() - seconds
+        for path in [*(self._cache.root / _KIND).glob("*"), *self._index.glob("*")]:
+            with contextlib.suppress(FileNotFoundError):  # another run prunes as well
+                if path.stat().st_mtime > oldest:
+                    continue
+                if path.parent == self._index:
+                    path.unlink()
+                elif _ADDRESS.fullmatch(path.name):
+                    self._cache.drop(_KIND, path.name)
 
     def _address(self, origin: Origin) -> str | None:
         """Where the index says that a checkpoint is; None if it says nothing that makes sense."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import secrets
 import sys
 from dataclasses import asdict
@@ -21,6 +22,8 @@ from harness.session.selection import Selection
 
 SCHEMA = 1
 FILE = "run.json"
+_OWN_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+"""A folder that `new_directory` named."""
 
 
 def now() -> str:
@@ -32,6 +35,18 @@ def new_directory(reports: Path) -> Path:
     """A folder for a new run; its name sorts by time."""
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return make_directory(reports / name)
+
+
+def identity(directory: Path) -> str:
+    """A run's id: what its `run.json` says, else a new one.
+
+    A folder that the user named may have the name of another run's; two runs with one id would share checkpoints.
+    """
+    if (record := read(directory)) is not None:
+        return str(record["id"])
+    return (
+        directory.name if _OWN_NAME.fullmatch(directory.name) else f"{directory.name}-{secrets.token_hex(4)}"
+    )
 
 
 def make_directory(directory: Path) -> Path:

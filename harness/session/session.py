@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import queue
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -115,6 +116,7 @@ def open_run(
                 conductor.abort(run.futures)
         if len(ledgers.final_states(ledgers.read(directory)).keys() & planned) == len(planned):
             rundir.write(directory, record | {"finished": rundir.now()})
+            _forget_checkpoints(lab)
 
 
 @contextlib.contextmanager
@@ -132,6 +134,12 @@ def open_lab(
     cache = Cache()
     with open_hypervisor(selection.config.settings.libvirt_uri, cache) as hypervisor:
         yield _prepare(options, selection, references, cache, hypervisor, directory, say)
+
+
+def _forget_checkpoints(lab: Lab) -> None:
+    """A finished run needs its checkpoints no longer; an unfinished one is resumed with them."""
+    for userland, scenario, kernel in itertools.product(lab.images, lab.scenarios, lab.kernels):
+        lab.store.drop(lab.origin(userland, scenario, kernel))
 
 
 @contextlib.contextmanager
@@ -191,8 +199,10 @@ def _prepare(
     for label, kernel in found.items():
         for words in kernels.shortcomings(kernel.config.read_text()) if kernel.config else ():
             say(f"{label}: {words}")
+    store = CheckpointStore(cache)
+    store.prune()
     return Lab(
-        run_id=directory.name,
+        run_id=rundir.identity(directory),
         directory=directory,
         cache=cache,
         hypervisor=hypervisor,
@@ -202,6 +212,6 @@ def _prepare(
         kernels=found,
         images=roots,
         scenarios=references,
-        store=CheckpointStore(cache),
+        store=store,
         options={label: kernel_options(kernel) for label, kernel in found.items()},
     )
