@@ -7,6 +7,7 @@ import pty
 import select
 import struct
 import subprocess
+import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
