@@ -97,7 +97,7 @@ def shell(guest: Guest, lines: Iterable[str], say: Say, seconds: float) -> None:
         except DeadlineExceeded as error:
             say(str(error))
             continue
-        for text in visible_lines((done.stdout + done.stderr).decode("utf-8", "replace")):
+        for text in visible_lines((done.stdout + done.stderr).decode("utf-8", "replace").rstrip("\n")):
             say(text)
         if done.returncode:
             say(f"[exit status {done.returncode}]")
