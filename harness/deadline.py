@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from harness.errors import DeadlineExceeded
-
 
 @dataclass(frozen=True)
 class Deadline:
@@ -35,8 +33,3 @@ class Deadline:
         """The earlier of this deadline and `seconds` from now."""
         other = Deadline.after(seconds)
         return other if other.expires < self.expires else self
-
-    def check(self, what: str) -> None:
-        """Raise `DeadlineExceeded` naming `what` if no time is left."""
-        if self.passed:
-            raise DeadlineExceeded(f"{what}: no answer within {self.seconds:g} s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import tempfile
@@ -10,7 +9,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.archive.tool import surviving_full_disk
 from harness.cache import Cache, key_of, sha256_of
@@ -117,14 +115,6 @@ def prepare(
         packages=root.packages,
         sha256=record["sha256"],
     )
-
-
-def describe(image: Image) -> dict[str, Any]:
-    """The image as JSON values, for a run's record."""
-    return {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in dataclasses.asdict(image).items()
-    }
 
 
 def _build_of(userland: Userland, criu: Path | None, root: Root) -> criu_builds.Build:
