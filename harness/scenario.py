@@ -1,8 +1,9 @@
 """What a scenario is: a reference workload, how to start it, what to remember, what must hold afterwards.
 
 A scenario is one module under `scenarios/`. Its docstring says what it holds and which kernel interfaces it leans
-on; it defines `SCENARIO`, `remember(host, workload)` and `check(host, workload, before)`, and, where the workload
-needs a moment before it can be dumped, `ready(host, workload)`. See `docs/scenarios.md`.
+on; it defines `SCENARIO` and `CORRUPTIONS`. What a workload of `workload.h` needs beyond that is the same for all,
+so `ready`, `remember`, `check` and `corrupt` have defaults (`harness.matrix.workloads.Reference`), which a module
+replaces by defining a function of that name. See `docs/scenarios.md`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import math
 import shlex
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from testinfra.backend.base import CommandResult
 from testinfra.host import Host
@@ -36,6 +37,8 @@ class Needs:
     """Kernel configuration symbols, `CONFIG_` included."""
     kernel: str | None = None
     """The oldest kernel version, e.g. `5.6`."""
+    features: tuple[str, ...] = ()
+    """What `criu check --feature NAME` must say yes to, on the source and on the destination."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,12 @@ class Scenario:
     """CRIU options that both dump and restore get, e.g. `--tcp-established`."""
     own_network: bool = False
     """Run the workload in a network namespace of its own, loopback up."""
+    moving: tuple[str, ...] = ()
+    """Facts that may differ after the move; every other fact is compared by the default `check`."""
+    refusal: str | None = None
+    """A regular expression: CRIU cannot save this state and says so in these words when it refuses the dump. The cell
+    is then a skip with that reason; a dump that fails in other words is a failure, and one that succeeds is checked
+    like any other."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +105,3 @@ class Workload:
         assert result.rc != 3, f"process {self.pid} is gone: {result.stderr.strip()}"
         assert result.rc != 4, f"process {self.pid} {delay}"
         assert result.rc == 0, f"cannot talk to process {self.pid}: {result.stderr.strip()}"
-
-
-class ScenarioModule(Protocol):
-    """What the lab calls in a scenario's module."""
-
-    SCENARIO: Scenario
-
-    def remember(self, host: Host, workload: Workload) -> Facts:
-        """What is true before the dump."""
-
-    def check(self, host: Host, workload: Workload, before: Facts) -> None:
-        """Assert that it still is, and that the same process went on."""

@@ -6,6 +6,7 @@ tick advances a chain that starts from the nonce, so a counter that was set to a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 MULTIPLIER = 6364136223846793005
 INCREMENT = 1442695040888963407
 _MASK = (1 << 64) - 1
+WITNESS = ("pid", "remembered_pid", "nonce", "ticks", "chain", "mismatches")
+"""The facts by which a process is known; `assert_unharmed` looks at them."""
 
 
 def advance(state: int, steps: int) -> int:
@@ -57,3 +60,8 @@ def assert_unchanged(before: Facts, after: Facts, *names: str) -> None:
     """Assert that the named facts are what they were. Raises AssertionError naming each that is not."""
     changed = {name: (before[name], after.get(name)) for name in names if before[name] != after.get(name)}
     assert changed == {}, f"changed (before, after): {changed}"
+
+
+def assert_steady(before: Facts, after: Facts, moving: Iterable[str] = ()) -> None:
+    """Assert that every fact is what it was, but for the witness's own and those in `moving`."""
+    assert_unchanged(before, after, *(before.keys() - {*WITNESS, *moving}))

@@ -10,10 +10,7 @@ arch_prctl. The processor's vector width is part of the state: source and destin
 
 from __future__ import annotations
 
-from testinfra.host import Host
-
-from harness.scenario import Facts, Scenario, Workload
-from harness.witness import assert_unchanged, assert_unharmed
+from harness.scenario import Scenario
 
 SCENARIO = Scenario(command=("bin/cpu",), sources=("cpu.c",), libraries=("-lpthread",))
 
@@ -27,35 +24,3 @@ CORRUPTIONS = {
     "gs": "gs base",
 }
 """What the self-test can damage, and what `check` must then say."""
-
-
-def ready(host: Host, workload: Workload) -> None:
-    """Wait until the registers are loaded and the child has answered."""
-    workload.await_ready()
-
-
-def remember(host: Host, workload: Workload) -> Facts:
-    """Hashes of all memory and of the register pattern, addresses, the witness."""
-    return workload.ask()
-
-
-def check(host: Host, workload: Workload, before: Facts) -> None:
-    """The process compares its registers and memory by itself; the hashes are compared from outside."""
-    after = workload.ask("check")
-    assert_unharmed(workload, before, after)
-    names = (
-        "vectors",
-        "child",
-        "addresses",
-        "anonymous",
-        "private_file",
-        "shared_file",
-        "shared",
-        "registers",
-    )
-    assert_unchanged(before, after, *names)
-
-
-def corrupt(host: Host, workload: Workload, what: str = "memory") -> None:
-    """Damage the state on purpose; see `CORRUPTIONS`."""
-    workload.ask(f"corrupt {what}")

@@ -11,10 +11,7 @@ socket options that CRIU saves include SO_BUF_LOCK (5.15), which an older kernel
 
 from __future__ import annotations
 
-from testinfra.host import Host
-
-from harness.scenario import Facts, Scenario, Workload
-from harness.witness import assert_unchanged, assert_unharmed
+from harness.scenario import Scenario
 
 SCENARIO = Scenario(command=("bin/pipes",), sources=("pipes.c",))
 
@@ -29,26 +26,3 @@ CORRUPTIONS = {
     "fifo": "fifo: cannot be written to by name",
 }
 """What the self-test can damage, and what `check` must then say."""
-
-
-def ready(host: Host, workload: Workload) -> None:
-    """Wait until all channels are filled."""
-    workload.await_ready()
-
-
-def remember(host: Host, workload: Workload) -> Facts:
-    """How many bytes each channel holds, without taking one, and the witness."""
-    return workload.ask()
-
-
-def check(host: Host, workload: Workload, before: Facts) -> None:
-    """Parent and child read everything back and compare; the counts are those of before."""
-    after = workload.ask("check")
-    assert_unharmed(workload, before, after)
-    names = ("child", "shared_pipe", "full_pipe", "full_bytes", "fifo", "fifo_mode", "stream_up")
-    assert_unchanged(before, after, *names)
-
-
-def corrupt(host: Host, workload: Workload, what: str = "refilled") -> None:
-    """Damage the state on purpose; see `CORRUPTIONS`."""
-    workload.ask(f"corrupt {what}")

@@ -48,11 +48,6 @@ def ready(host: Host, workload: Workload) -> None:
     workload.await_ready(seconds=40)
 
 
-def remember(host: Host, workload: Workload) -> Facts:
-    """Offsets, hashes, timers and the witness."""
-    return workload.ask()
-
-
 def check(host: Host, workload: Workload, before: Facts) -> None:
     """The program reads on, lets its timers fire, talks to its subprocess, and says what is not as it was."""
     after = workload.ask("check")
@@ -65,8 +60,3 @@ def check(host: Host, workload: Workload, before: Facts) -> None:
         gone = before["timerfd_left"] - after["timerfd_left"]
         assert 0 < gone < 600, f"the timerfd's remaining time moved by {gone} s"
     assert after["monotonic"] > before["monotonic"], "CLOCK_MONOTONIC went back"
-
-
-def corrupt(host: Host, workload: Workload, what: str = "offset") -> None:
-    """Damage the state on purpose; see `CORRUPTIONS`."""
-    workload.ask(f"corrupt {what}")

@@ -63,23 +63,11 @@ static bool tell(int fd, const void *bytes, size_t size)
 	return false;
 }
 
-/* Whatever has come up to `size` bytes, waiting for no more than the deadline. Replies are of known lengths. */
+/* So many bytes of a reply, or as many as came. */
 static size_t hear(int fd, size_t size)
 {
-	size_t got = 0;
+	size_t got = receive(fd, reply, size);
 
-	for (long ms = 0; got < size && ms < wait_ms;) {
-		ssize_t count = recv(fd, reply + got, size - got, MSG_DONTWAIT);
-
-		if (count > 0) {
-			got += (size_t)count;
-			continue;
-		}
-		if (count == 0 || (errno != EAGAIN && errno != EINTR))
-			break;
-		nap_until_readable(fd);
-		ms += 2;
-	}
 	reply[got] = '\0';
 	return got;
 }

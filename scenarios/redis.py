@@ -42,11 +42,6 @@ def ready(host: Host, workload: Workload) -> None:
     workload.await_ready(seconds=40)
 
 
-def remember(host: Host, workload: Workload) -> Facts:
-    """The server's run id and counts, the expiry as an absolute time, the witness of the client."""
-    return workload.ask()
-
-
 def check(host: Host, workload: Workload, before: Facts) -> None:
     """Keys are what they were, EXEC gives what it must, the blocked client gets its element."""
     after = workload.ask("check")
@@ -57,8 +52,3 @@ def check(host: Host, workload: Workload, before: Facts) -> None:
     assert_unchanged(before, after, "blocked_clients", "clients", "connections_ever")
     assert after["blocked_clients"] == "1"
     assert int(after["expires_at"].removeprefix(":")) > 0
-
-
-def corrupt(host: Host, workload: Workload, what: str = "key") -> None:
-    """Damage the state on purpose; see `CORRUPTIONS`."""
-    workload.ask(f"corrupt {what}")

@@ -93,30 +93,10 @@ static void put(int fd, const char *what, size_t size, uint64_t seed)
 		mismatch("%s: cannot be sent: %s", what, strerror(errno));
 }
 
-/* Take exactly so many bytes, with a deadline that no clock decides. */
-static size_t take(int fd, uint8_t *bytes, size_t size)
-{
-	size_t got = 0;
-
-	for (long ms = 0; got < size && ms < wait_ms;) {
-		ssize_t count = recv(fd, bytes + got, size - got, MSG_DONTWAIT);
-
-		if (count > 0) {
-			got += (size_t)count;
-			continue;
-		}
-		if (count == 0 || (errno != EAGAIN && errno != EINTR))
-			break;
-		nap_until_readable(fd);
-		ms += 2;
-	}
-	return got;
-}
-
 static void compare_bytes(int fd, const char *what, size_t size, uint64_t seed)
 {
 	uint8_t bytes[UNREAD];
-	size_t got = take(fd, bytes, size);
+	size_t got = receive(fd, bytes, size);
 
 	if (got < size)
 		mismatch("%s: only %zu of %zu bytes came", what, got, size);
@@ -175,7 +155,7 @@ static void compare_full(void)
 	size_t got;
 
 	compare_full_queues();
-	got = take(full.server, full_got, full_bytes);
+	got = receive(full.server, full_got, full_bytes);
 	if (got < full_bytes)
 		mismatch("full connection: only %zu of %zu bytes came", got, full_bytes);
 	else
@@ -218,7 +198,7 @@ static void compare_end(const char *what, struct pair *pair)
 	uint8_t byte;
 
 	close(pair->client);
-	if (take(pair->server, &byte, 1))
+	if (receive(pair->server, &byte, 1))
 		mismatch("%s: a byte too many before the end", what);
 	else if (recv(pair->server, &byte, 1, MSG_DONTWAIT))
 		mismatch("%s: no end after the client closed", what);
@@ -351,11 +331,11 @@ static void corrupt(const char *what)
 	int off = 0;
 
 	if (!strcmp(what, "corrupt lost"))
-		take(calm.server, bytes, 1);
-	else if (!strcmp(what, "corrupt refilled") && take(calm.client, bytes, UNREAD))
+		receive(calm.server, bytes, 1);
+	else if (!strcmp(what, "corrupt refilled") && receive(calm.client, bytes, UNREAD))
 		put(calm.server, "corruption", UNREAD, advance(witness.chain));
 	else if (!strcmp(what, "corrupt drained"))
-		take(full.server, full_got, full_bytes - 1);
+		receive(full.server, full_got, full_bytes - 1);
 	else if (!strcmp(what, "corrupt options"))
 		setsockopt(calm.client, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);
 	else if (!strcmp(what, "corrupt pending"))

@@ -40,16 +40,6 @@ CORRUPTIONS = {
 """What the self-test can damage, and what `check` must then say."""
 
 
-def ready(host: Host, workload: Workload) -> None:
-    """Wait until the queues are full."""
-    workload.await_ready()
-
-
-def remember(host: Host, workload: Workload) -> Facts:
-    """Ports, options and how many bytes lie in each queue, without taking one, and the witness."""
-    return workload.ask()
-
-
 def check(host: Host, workload: Workload, before: Facts) -> None:
     """Every byte that was in a queue is read and compared, and the connections go on."""
     after = workload.ask("check")
@@ -57,8 +47,3 @@ def check(host: Host, workload: Workload, before: Facts) -> None:
     names = ("port", "calm_port", "full_port", "to_server", "to_client", "full_bytes")
     assert_unchanged(before, after, *names, "nodelay", "keepalive", "listening")
     assert after["pending"] in ("accepted", "reset")
-
-
-def corrupt(host: Host, workload: Workload, what: str = "refilled") -> None:
-    """Damage the state on purpose; see `CORRUPTIONS`."""
-    workload.ask(f"corrupt {what}")

@@ -30,16 +30,6 @@ CORRUPTIONS = {
 """What the self-test can damage, and what `check` must then say."""
 
 
-def ready(host: Host, workload: Workload) -> None:
-    """Wait until the kernel says that every thread blocks where it should."""
-    workload.await_ready()
-
-
-def remember(host: Host, workload: Workload) -> Facts:
-    """Thread ids, the running thread's progress, the witness."""
-    return workload.ask()
-
-
 def check(host: Host, workload: Workload, before: Facts) -> None:
     """All threads are where they were; then they are let go, and each gets on and says what it finds."""
     after = workload.ask("check")
@@ -48,8 +38,3 @@ def check(host: Host, workload: Workload, before: Facts) -> None:
     assert after["naps"] >= before["naps"], "the sleeping thread's count went back"
     assert after["rounds"] >= before["rounds"], "the running thread's count went back"
     assert after["run_state"] == advance(before["run_start"], after["rounds"]), "the computation went wrong"
-
-
-def corrupt(host: Host, workload: Workload, what: str = "mutex") -> None:
-    """Damage the state on purpose; see `CORRUPTIONS`."""
-    workload.ask(f"corrupt {what}")

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +120,26 @@ static inline void nap_until_readable(int fd)
 	struct pollfd wanted = { fd, POLLIN, 0 };
 
 	poll(&wanted, 1, 2);
+}
+
+/* Up to so many bytes from a socket, within wait_ms: as many as came. */
+static inline size_t receive(int fd, void *bytes, size_t size)
+{
+	size_t got = 0;
+
+	for (long ms = 0; got < size && ms < wait_ms;) {
+		ssize_t count = recv(fd, (uint8_t *)bytes + got, size - got, MSG_DONTWAIT);
+
+		if (count > 0) {
+			got += (size_t)count;
+			continue;
+		}
+		if (count == 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+		nap_until_readable(fd);
+		ms += 2;
+	}
+	return got;
 }
 
 /* For a thread that never sleeps: any other thread goes first, so one slow processor is enough for all. */
@@ -254,5 +275,39 @@ static inline const char *next_question(void)
 			return read_question();
 		if (errno != EAGAIN && errno != EINTR)
 			die("sigtimedwait");
+	}
+}
+
+/* One way to damage the state on purpose; the module's CORRUPTIONS has the same name. */
+struct damage {
+	const char *name;
+	void (*inflict)(void);
+};
+
+/*
+ * Say that the state has been reached, then answer the lab for ever. `describe` reports facts that must not change
+ * and changes nothing; `verify` compares, and may consume what is under test; `damages` ends with an empty one.
+ */
+__attribute__((noreturn)) static inline void serve(void (*describe)(void), void (*verify)(void),
+						   const struct damage *damages)
+{
+	ready();
+	for (;;) {
+		const char *question = next_question();
+
+		if (!strncmp(question, "corrupt ", 8)) {
+			const struct damage *damage = damages;
+
+			while (damage->name && strcmp(damage->name, question + 8))
+				damage++;
+			if (!damage->name)
+				die(question);
+			damage->inflict();
+		}
+		report_open();
+		describe();
+		if (!strcmp(question, "check"))
+			verify();
+		report_close();
 	}
 }

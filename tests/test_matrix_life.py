@@ -25,6 +25,8 @@ from harness.errors import (
 from harness.matrix.cell import Cell, Isolation, Outcome, Phase
 from harness.matrix.life import CriuFailed, Story, judge, live
 from harness.matrix.plan import task_of
+from harness.matrix.workloads import Reference
+from harness.scenario import Needs, Scenario
 
 FAIL, ERROR = Outcome.FAIL, Outcome.ERROR
 LATE = (Phase.DUMP, Phase.RESTORE, Phase.CHECK)
@@ -118,6 +120,9 @@ class Site:
     def insert(self, _checkpoint: object) -> None:
         pass
 
+    def has_feature(self, name: str) -> bool:
+        return name == "timens"
+
     def restore(self, _checkpoint: object, _options: object) -> SimpleNamespace:
         return SimpleNamespace(argv=("criu", "restore"), returncode=self.code, seconds=0.5, uptime="1.0")
 
@@ -127,16 +132,28 @@ class Site:
         return {name: directory / f"{name}.log" for name in ("restore", "dmesg")}
 
 
-def restored(tmp_path: Path, site: Site, check: Any = lambda *_: None) -> Story:  # noqa: ANN401
+def lived(tmp_path: Path, site: Site, needs: Needs, check: Any = lambda *_: None) -> Story:  # noqa: ANN401
     module = ModuleType("scenario")
+    module.SCENARIO = Scenario(command=("bin/cpu",), needs=needs)  # type: ignore[attr-defined]
     module.check = check  # type: ignore[attr-defined]
-    reference = SimpleNamespace(module=module, scenario=SimpleNamespace(criu=()))
-    lab: Any = SimpleNamespace(scenarios={"cpu": reference})
+    reference = Reference("cpu", tmp_path / "cpu.py", module)
+    lab: Any = SimpleNamespace(scenarios={"cpu": reference}, features={})
     checkpoint: Any = SimpleNamespace(manifest=SimpleNamespace(image_bytes=4096, pid=20001, facts={}))
     story = Story(task_of(Cell("trixie", "cold", "cpu", "a", "b")), 1, Isolation.RESET, tmp_path)
     fake: Any = site
     live(lab, fake, story, checkpoint)
     return story
+
+
+def restored(tmp_path: Path, site: Site, check: Any = lambda *_: None) -> Story:  # noqa: ANN401
+    return lived(tmp_path, site, Needs(), check)
+
+
+def test_what_criu_cannot_do_under_the_destination_is_a_skip(tmp_path: Path) -> None:
+    story = lived(tmp_path, Site(), Needs(features=("uffd", "timens", "vsock")))
+    assert story.outcome is Outcome.SKIP
+    assert story.error == "cpu needs uffd, vsock of criu check --feature on b"
+    assert "restore" not in story.commands
 
 
 def test_a_restore_that_passes(tmp_path: Path) -> None:

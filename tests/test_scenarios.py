@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -10,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import testinfra
@@ -19,22 +17,14 @@ from harness import scenario as scenarios
 from harness import witness
 from harness.images.agent import HAND_SOURCE, compile_agent
 from harness.images.workload import FLAGS
+from harness.matrix.workloads import load
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.py") if not path.stem.startswith("_"))
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"scenario_{name}", SCENARIOS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MODULES = {name: load(name) for name in NAMES}
-CORRUPTIONS = [(name, what) for name, module in MODULES.items() for what in module.CORRUPTIONS]
+REFERENCES = {name: load(SCENARIOS / f"{name}.py") for name in NAMES}
+CORRUPTIONS = [(name, what) for name, reference in REFERENCES.items() for what in reference.corruptions]
 
 Start = Callable[[str, Path], scenarios.Workload]
 
@@ -45,12 +35,19 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
     directory = tmp_path_factory.mktemp("bin")
-    for module in MODULES.values():
-        for source in module.SCENARIO.sources:
+    for reference in REFERENCES.values():
+        for source in reference.scenario.sources:
             output = directory / Path(source).stem
-            command = ["gcc", *FLAGS, "-o", str(output), str(SCENARIOS / source), *module.SCENARIO.libraries]
+            command = [
+                "gcc",
+                *FLAGS,
+                "-o",
+                str(output),
+                str(SCENARIOS / source),
+                *reference.scenario.libraries,
+            ]
             subprocess.run(command, check=True, timeout=60)
-        for file in module.SCENARIO.files:
+        for file in reference.scenario.files:
             shutil.copy(SCENARIOS / file, directory)
     compile_agent(directory / "hand", HAND_SOURCE)
     return directory
@@ -73,16 +70,16 @@ def start(binaries: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def run(name: str, directory: Path) -> scenarios.Workload:
-        module = MODULES[name]
-        for package in module.SCENARIO.needs.packages:
+        reference = REFERENCES[name]
+        for package in reference.scenario.needs.packages:
             if shutil.which(package) is None:
                 pytest.skip(f"{package} is not installed on this host")
         directory.mkdir(exist_ok=True)
         (directory / "ready").unlink(missing_ok=True)
         if not (directory / "bin").exists():
             (directory / "bin").symlink_to(binaries)
-        command = list(module.SCENARIO.command)
-        if module.SCENARIO.own_network:
+        command = list(reference.scenario.command)
+        if reference.scenario.own_network:
             command = in_own_network(binaries / "hand", command)
         with (directory / "stdout.log").open("ab") as log:
             process = subprocess.Popen(
@@ -97,7 +94,7 @@ def start(binaries: Path) -> Iterator[Start]:
         started.append(process)
         host = testinfra.get_host("local://")
         workload = scenarios.Workload(host, process.pid, str(directory), hand=str(binaries / "hand"))
-        module.ready(host, workload)
+        reference.ready(host, workload)
         return workload
 
     yield run
@@ -122,32 +119,32 @@ def kill(workload: scenarios.Workload) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_check_passes_when_nothing_happened(name: str, start: Start, tmp_path: Path) -> None:
     workload = start(name, tmp_path)
-    module = MODULES[name]
-    before = module.remember(workload.host, workload)
+    reference = REFERENCES[name]
+    before = reference.remember(workload.host, workload)
     time.sleep(0.2)
-    module.check(workload.host, workload, before)
+    reference.check(workload.host, workload, before)
     assert before["pid"] == workload.pid
 
 
 @pytest.mark.parametrize(("name", "what"), CORRUPTIONS)
 def test_corruption_is_noticed(name: str, what: str, start: Start, tmp_path: Path) -> None:
     workload = start(name, tmp_path)
-    module = MODULES[name]
-    before = module.remember(workload.host, workload)
-    module.corrupt(workload.host, workload, what)
-    with pytest.raises(AssertionError, match=module.CORRUPTIONS[what]):
-        module.check(workload.host, workload, before)
+    reference = REFERENCES[name]
+    before = reference.remember(workload.host, workload)
+    reference.corrupt(workload.host, workload, what)
+    with pytest.raises(AssertionError, match=reference.corruptions[what]):
+        reference.check(workload.host, workload, before)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_restarted_process_is_noticed(name: str, start: Start, tmp_path: Path) -> None:
     """Even one that got the old pid, the old directory and had time to count as far as the old one."""
     first = start(name, tmp_path)
-    module = MODULES[name]
-    before = module.remember(first.host, first)
+    reference = REFERENCES[name]
+    before = reference.remember(first.host, first)
     kill(first)
     with pytest.raises(AssertionError, match="is gone"):
-        module.check(first.host, first, before)
+        reference.check(first.host, first, before)
     second = start(name, tmp_path)
     with pytest.raises(AssertionError, match="another pid"):
         witness.assert_same_process(second, before, second.ask())
@@ -155,13 +152,13 @@ def test_restarted_process_is_noticed(name: str, start: Start, tmp_path: Path) -
     with pytest.raises(AssertionError, match="this is another process"):
         witness.assert_same_process(second, before, second.ask())
     with pytest.raises(AssertionError):
-        module.check(second.host, second, before)
+        reference.check(second.host, second, before)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nonce_never_reaches_the_disk(name: str, start: Start, tmp_path: Path) -> None:
     workload = start(name, tmp_path)
-    nonce = MODULES[name].remember(workload.host, workload)["nonce"]
+    nonce = REFERENCES[name].remember(workload.host, workload)["nonce"]
     assert len(nonce) == 32
     files = [path for path in tmp_path.rglob("*") if path.is_file() and "bin" not in path.parts]
     assert all(nonce.encode() not in path.read_bytes() for path in files)

@@ -62,7 +62,7 @@ def begin(site: Site, reference: Reference, image: Image, cache: Cache) -> Workl
     scenario = reference.scenario
     pid = site.start(reference.payload(image, cache), scenario.command, scenario.own_network)
     workload = Workload(site.host, pid)
-    reference.module.ready(site.host, workload)
+    reference.ready(site.host, workload)
     return workload
 
 
@@ -71,20 +71,19 @@ def test_damage_is_noticed_in_a_guest(
     name: str, what: str, site: Site, trixie: Image, lab_cache: Cache
 ) -> None:
     reference = load(SCENARIOS / f"{name}.py")
-    module = reference.module
     workload = begin(site, reference, trixie, lab_cache)
-    before = module.remember(site.host, workload)
+    before = reference.remember(site.host, workload)
     assert before["pid"] == workload.pid
-    module.corrupt(site.host, workload, what)
-    with pytest.raises(AssertionError, match=module.CORRUPTIONS[what]):
-        module.check(site.host, workload, before)
+    reference.corrupt(site.host, workload, what)
+    with pytest.raises(AssertionError, match=reference.corruptions[what]):
+        reference.check(site.host, workload, before)
 
 
 def test_redis_is_found_unharmed_when_nothing_happened(site: Site, trixie: Image, lab_cache: Cache) -> None:
     reference = load(SCENARIOS / "redis.py")
     workload = begin(site, reference, trixie, lab_cache)
-    before = reference.module.remember(site.host, workload)
-    reference.module.check(site.host, workload, before)
+    before = reference.remember(site.host, workload)
+    reference.check(site.host, workload, before)
     assert before["server_pid"] == str(before["server"])
 
 
@@ -106,9 +105,8 @@ def test_what_was_damaged_after_a_restore_is_noticed(
     damage: bool, site: Site, trixie: Image, lab_cache: Cache, tmp_path: Path
 ) -> None:
     reference = load(SCENARIOS / "pipes.py")
-    module = reference.module
     workload = begin(site, reference, trixie, lab_cache)
-    before = module.remember(site.host, workload)
+    before = reference.remember(site.host, workload)
     dumped = site.dump(workload.pid, reference.scenario.criu)
     assert DUMP_DONE in site.logs(tmp_path)["dump"].read_text()
     site.pack(tmp_path / "checkpoint.tar")
@@ -119,11 +117,11 @@ def test_what_was_damaged_after_a_restore_is_noticed(
     assert RESTORE_DONE in site.logs(tmp_path)["restore"].read_text()
     restored = Workload(site.host, workload.pid)
     if not damage:
-        module.check(site.host, restored, before)
+        reference.check(site.host, restored, before)
         return
-    module.corrupt(site.host, restored, "refilled")
-    with pytest.raises(AssertionError, match=module.CORRUPTIONS["refilled"]):
-        module.check(site.host, restored, before)
+    reference.corrupt(site.host, restored, "refilled")
+    with pytest.raises(AssertionError, match=reference.corruptions["refilled"]):
+        reference.check(site.host, restored, before)
 
 
 def as_checkpoint(data: Path, pid: int, dumped: CriuRun, facts: dict[str, object]) -> Checkpoint:

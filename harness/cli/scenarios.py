@@ -27,5 +27,6 @@ def line(reference: Reference) -> str:
     scenario, needs = reference.scenario, reference.scenario.needs
     said = (reference.module.__doc__ or "").strip().partition("\n")[0]
     wanted = [*needs.packages, *needs.config, *([f"kernel {needs.kernel}"] if needs.kernel else [])]
+    wanted += [f"criu feature {name}" for name in needs.features]
     needing = f"  needs {', '.join(wanted)}" if wanted else ""
     return f"{reference.name:<12}{said}  [{', '.join(scenario.tags)}]{needing}"

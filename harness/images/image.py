@@ -6,7 +6,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,8 @@ SCHEMA = 1
 """Raised when disks made by older code must be made again."""
 FREE = 700 << 20
 """Bytes left for workloads and checkpoints on a new disk."""
-_SIZE = 600 << 20
-"""Bytes that making a disk takes on the host at most: the files once more, and the sparse disk."""
+_SIZE = 100 << 20
+"""Bytes that making a disk takes on the host at most, besides the root's files twice: staged, and on the disk."""
 
 INIT = "/usr/lib/kmatrix/init"
 """Path of the guest's pid 1."""
@@ -79,14 +79,21 @@ class Image:
 
 
 def prepare(
-    name: str, userland: Userland, settings: Settings, cache: Cache, criu: Path | None = None
+    name: str,
+    userland: Userland,
+    settings: Settings,
+    cache: Cache,
+    criu: Path | None = None,
+    extra: Iterable[str] = (),
 ) -> Image:
     """The image of `userland`, built if the cache does not have it; `criu` goes before the userland's own.
 
+    `extra` are packages that the chosen scenarios want: an image carries no others. Those that the suite does not
+    have are left out, and the scenarios that want them are skipped.
     Raises `ImageError` if it cannot be built, `HostError` if the host lacks a program or disk space.
     """
     started = time.monotonic()
-    root = prepare_root(name, userland, settings, cache)
+    root = prepare_root(name, userland, settings, cache, extra)
     build = _build_of(userland, criu, root)
     brought = criu_builds.nodes(build, root.sysroot)
     key = key_of(
@@ -98,7 +105,7 @@ def prepare(
     )
 
     def make(directory: Path) -> None:
-        cache.require(_SIZE, f"the disk of userland {name}")
+        cache.require(_SIZE + 2 * root.tar.stat().st_size, f"the disk of userland {name}")
         _LOG.info("making the disk of userland %s", name)
         _make(directory, root, build, brought)
 

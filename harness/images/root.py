@@ -13,8 +13,9 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
+from harness.archive.apt import Apt
 from harness.archive.mirrors import read_host_options, read_mirrors
-from harness.archive.sources import source_lines
+from harness.archive.sources import source_lines, sources
 from harness.archive.tool import ToolFailed, no_space, run, surviving_full_disk
 from harness.cache import Cache, key_of, sha256_of
 from harness.config import Settings, Userland
@@ -50,6 +51,8 @@ _UNWANTED = (
 )
 _SIZE = 1500 << 20
 """Bytes that making a root takes at most: mmdebstrap's chroot, the packages, the tar, the sysroot."""
+_EXTRA_SIZE = 100 << 20
+"""Bytes for each package that a scenario wants on top, its dependencies included: a database, a Java."""
 _FAREWELLS = (
     "mmdebstrap failed to run",
     "Use-Pty=false",
@@ -85,6 +88,17 @@ def packages_of(userland: Userland) -> tuple[str, ...]:
     return tuple(sorted({*LAB_PACKAGES, *userland.packages}))
 
 
+def available(userland: Userland, settings: Settings, cache: Cache) -> frozenset[str]:
+    """The names of all packages in a userland's suites. Raises `KernelUnavailable` if an archive is out of reach."""
+    found = sources(
+        [userland.suite, *userland.extra_suites],
+        read_mirrors({**settings.mirrors}),
+        components=userland.components,
+        check_valid_until=userland.check_valid_until,
+    )
+    return frozenset().union(*(Apt(source, cache, arch=settings.arch).names() for source in found))
+
+
 def mmdebstrap_argv(
     packages: Sequence[str],
     entries: Sequence[str],
@@ -113,13 +127,19 @@ def mmdebstrap_argv(
     ]
 
 
-def prepare_root(name: str, userland: Userland, settings: Settings, cache: Cache) -> Root:
+def prepare_root(
+    name: str, userland: Userland, settings: Settings, cache: Cache, extra: Iterable[str] = ()
+) -> Root:
     """The root of `userland`, made if the cache does not have it. The archive is asked only when it is made.
 
+    `extra` are packages that scenarios want; what the userland's suites do not have is left out.
     Raises `ImageError` if mmdebstrap fails, `HostError` if the host lacks it or disk space.
     """
     packages = packages_of(userland)
+    wanted = sorted(set(extra) - set(packages))
     key = key_of(
+        # a root without extra packages keeps the key it always had
+        **({"extra": wanted} if wanted else {}),
         schema=SCHEMA,
         packages=packages,
         suites=(userland.suite, *userland.extra_suites),
@@ -133,7 +153,8 @@ def prepare_root(name: str, userland: Userland, settings: Settings, cache: Cache
 
     def make(directory: Path) -> None:
         _LOG.info("building the root of userland %s (%s)", name, userland.suite)
-        cache.require(_SIZE, f"building userland {name}")
+        cache.require(_SIZE + _EXTRA_SIZE * len(wanted), f"building userland {name}")
+        known = available(userland, settings, cache) if wanted else frozenset()
         entries = source_lines(
             [userland.suite, *userland.extra_suites],
             read_mirrors({**settings.mirrors}),
@@ -144,7 +165,7 @@ def prepare_root(name: str, userland: Userland, settings: Settings, cache: Cache
         started = time.monotonic()
         tar = directory / "root.tar"
         argv = mmdebstrap_argv(
-            packages,
+            [*packages, *(package for package in wanted if package in known)],
             entries,
             tar,
             arch=settings.arch,

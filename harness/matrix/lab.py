@@ -37,6 +37,8 @@ class Lab:
     store: CheckpointStore
     options: dict[str, dict[str, str] | None] = field(default_factory=dict)
     """By kernel label: the configuration symbols, None if the configuration is unknown."""
+    features: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    """By userland, kernel label and name: what `criu check --feature` said, once a guest has been asked."""
     criu_options: dict[str, frozenset[str]] = field(default_factory=dict)
     """By image: the options that its CRIU knows, once a guest has been asked."""
 

@@ -116,7 +116,7 @@ def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> N
     try:
         if story.task.kind is Kind.RESTORE:
             assert checkpoint is not None, "a restore without a checkpoint"
-            _restore(site, story, reference, checkpoint)
+            _restore(lab, site, story, reference, checkpoint)
         else:
             _start_and(lab, site, story, reference)
         site.guest.watch()
@@ -148,21 +148,21 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Reference) -> None
     """A baseline or a dump: both begin with a new workload."""
     image = lab.images[story.task.userland]
     with story.during(Phase.START):
+        _require_features(lab, site, story, reference)
         payload = reference.payload(image, lab.cache)
         scenario = reference.scenario
         pid = site.start(payload, scenario.command, scenario.own_network)
         story.commands["workload"] = scenario.command
         workload = Workload(site.host, pid)
-        if ready := getattr(reference.module, "ready", None):
-            ready(site.host, workload)
+        reference.ready(site.host, workload)
     if story.task.kind is Kind.BASELINE:
         with story.during(Phase.BASELINE):
-            before = reference.module.remember(site.host, workload)
+            before = reference.remember(site.host, workload)
             time.sleep(BASELINE_SECONDS)
-            reference.module.check(site.host, workload, before)
+            reference.check(site.host, workload, before)
         return
     with story.during(Phase.START):
-        facts: Facts = reference.module.remember(site.host, workload)
+        facts: Facts = reference.remember(site.host, workload)
     _dump(lab, site, story, reference, pid, facts)
 
 
@@ -172,7 +172,13 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, fa
         done = site.dump(pid, options)
         story.commands["dump"] = done.argv
         story.in_guest(done.seconds)
-        _believe(site, story, done, "dump", DUMP_DONE)
+        try:
+            _believe(site, story, done, "dump", DUMP_DONE)
+        except CriuFailed as failure:
+            refusal = reference.scenario.refusal
+            if refusal is None or not re.search(refusal, str(failure)):
+                raise
+            raise CannotRun(f"CRIU refuses the dump, as it says it does: {failure}") from failure
     with story.during(Phase.TRANSFER):
         data = story.directory / "checkpoint.tar"
         site.pack(data)
@@ -192,7 +198,8 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, fa
         story.checkpoint = lab.store.put(manifest, data)
 
 
-def _restore(site: Site, story: Story, reference: Reference, checkpoint: Checkpoint) -> None:
+def _restore(lab: Lab, site: Site, story: Story, reference: Reference, checkpoint: Checkpoint) -> None:
+    _require_features(lab, site, story, reference)
     options = _options(site, reference)
     with story.during(Phase.TRANSFER):
         story.image_bytes = checkpoint.manifest.image_bytes
@@ -207,13 +214,29 @@ def _restore(site: Site, story: Story, reference: Reference, checkpoint: Checkpo
         with story.during(Phase.CHECK):
             before = site.backend.seconds
             workload = Workload(site.host, checkpoint.manifest.pid)
-            reference.module.check(site.host, workload, checkpoint.manifest.facts)
+            reference.check(site.host, workload, checkpoint.manifest.facts)
             story.in_guest(site.backend.seconds - before)
     finally:
         # Where CRIU never finished, a check that fails says nothing of its own, and one that passes must be fooled.
         with story.during(Phase.RESTORE):
             _believe(site, story, done, "restore", RESTORE_DONE)
         story.phase = Phase.CHECK
+
+
+def _require_features(lab: Lab, site: Site, story: Story, reference: Reference) -> None:
+    """Raise `CannotRun` naming what CRIU cannot do under this kernel; each is asked once a run."""
+    task = story.task
+    lacking = []
+    for feature in reference.scenario.needs.features:
+        key = (task.userland, task.destination, feature)
+        if key not in lab.features:
+            lab.features[key] = site.has_feature(feature)
+        if not lab.features[key]:
+            lacking.append(feature)
+    if lacking:
+        raise CannotRun(
+            f"{task.scenario} needs {', '.join(lacking)} of criu check --feature on {task.destination}"
+        )
 
 
 def _options(site: Site, reference: Reference) -> tuple[str, ...]:

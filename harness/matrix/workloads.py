@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from testinfra.host import Host
 
 from harness.cache import Cache, key_of, sha256_of
 from harness.errors import ConfigError
 from harness.images import Image
 from harness.images.workload import compile_workload, local_headers
 from harness.migration.site import make_payload
-from harness.scenario import Scenario
+from harness.scenario import Facts, Scenario, Workload
+from harness.witness import assert_steady, assert_unharmed
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,43 @@ class Reference:
         files = {self.path, *(header for source in self.sources for header in local_headers(source))}
         files |= {self.path.parent / name for name in self.scenario.files}
         return key_of(files=sorted((path.name, sha256_of(path)) for path in files))
+
+    @property
+    def corruptions(self) -> dict[str, str]:
+        """What the self-test can damage; name to a regular expression for what `check` must then say."""
+        return dict(getattr(self.module, "CORRUPTIONS", {}))
+
+    def ready(self, host: Host, workload: Workload) -> None:
+        """Wait until the state to be dumped has been reached. Raises AssertionError if it is not."""
+        if own := self._own("ready"):
+            own(host, workload)
+        else:
+            workload.await_ready()
+
+    def remember(self, host: Host, workload: Workload) -> Facts:
+        """What is true before the dump."""
+        own = self._own("remember")
+        facts: Facts = own(host, workload) if own else workload.ask()
+        return facts
+
+    def check(self, host: Host, workload: Workload, before: Facts) -> None:
+        """Assert that it still is, and that the same process went on."""
+        if own := self._own("check"):
+            own(host, workload, before)
+            return
+        after = workload.ask("check")
+        assert_unharmed(workload, before, after)
+        assert_steady(before, after, self.scenario.moving)
+
+    def corrupt(self, host: Host, workload: Workload, what: str) -> None:
+        """Damage the state on purpose."""
+        if own := self._own("corrupt"):
+            own(host, workload, what)
+        else:
+            workload.ask(f"corrupt {what}")
+
+    def _own(self, name: str) -> Callable[..., Any] | None:
+        return getattr(self.module, name, None)
 
     def payload(self, image: Image, cache: Cache) -> Path:
         """A tar with the workload's programs for one userland. Raises `ImageError` if a source does not compile."""
@@ -76,13 +117,8 @@ def load(path: Path) -> Reference:
 
 def reference(path: Path, module: ModuleType) -> Reference:
     """A module as a scenario. Raises `ConfigError` naming what it lacks."""
-    wanted = {"SCENARIO": Scenario, "remember": object, "check": object}
-    lacking = [name for name, kind in wanted.items() if not isinstance(getattr(module, name, None), kind)]
-    lacking += [
-        n for n in ("remember", "check") if not callable(getattr(module, n, None)) and n not in lacking
-    ]
-    if lacking:
-        raise ConfigError(f"{path}: a scenario defines {', '.join(lacking)}", hint="see docs/scenarios.md")
+    if not isinstance(getattr(module, "SCENARIO", None), Scenario):
+        raise ConfigError(f"{path}: a scenario defines SCENARIO", hint="see docs/scenarios.md")
     return Reference(path.stem, path, module)
 
 

@@ -39,6 +39,10 @@ class Criu:
         """argv that brings the tree back and leaves it running."""
         return (self.path, "restore", "-D", IMAGES, "-o", RESTORE_LOG, "-v4", "-d", *extra)
 
+    def check_feature(self, name: str) -> tuple[str, ...]:
+        """argv that ends with 0 if the kernel has a feature (criu(8), "check")."""
+        return (self.path, "check", "--feature", name)
+
 
 def known_options(help_text: str) -> frozenset[str]:
     """The long options that `criu --help` names."""

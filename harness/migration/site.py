@@ -66,6 +66,11 @@ class Site:
             options = known_options((said.stdout + said.stderr).decode("utf-8", "replace"))
         self.criu = Criu(criu_path, criu_version, options)
 
+    def has_feature(self, name: str) -> bool:
+        """Whether CRIU finds a feature of `criu check --feature` in this guest's kernel; not if it knows none such."""
+        done = self.guest.run(*self.criu.check_feature(name), deadline=self._soon())
+        return done.returncode == 0
+
     def snapshot(self) -> None:
         """Warm the guest up and make that the state that `reset` returns to."""
         self._step("warm", self.criu.path, deadline=self._soon())

@@ -178,9 +178,10 @@ def _prepare(
         prepared = kernels.prepare(label, spec, settings, cache)
         found |= {kernel.label: kernel for kernel in prepared if kernel.label in selection.kernels}
     roots: dict[str, Image] = {}
+    wanted = {package for reference in references.values() for package in reference.scenario.needs.packages}
     for name in selection.userlands:
         say(f"userland {name}")
-        roots[name] = images.prepare(name, config.userlands[name], settings, cache, options.criu)
+        roots[name] = images.prepare(name, config.userlands[name], settings, cache, options.criu, wanted)
     for reference in references.values():
         for image in roots.values():
             reference.payload(image, cache)
