@@ -21,7 +21,7 @@ def run(
     profile: Annotated[str | None, typer.Option(help="A profile of kernels.yaml (default: quick).")] = None,
     kernels: Annotated[str | None, typer.Option(help=f"Labels: {GLOBS}.")] = None,
     userlands: Annotated[str | None, typer.Option(help=f"Userlands: {GLOBS}.")] = None,
-    scenarios: Annotated[str | None, typer.Option(help=f"Scenarios: {GLOBS}.")] = None,
+    scenarios: Annotated[str | None, typer.Option(help=f"Scenarios, or tag:NAME: {GLOBS}.")] = None,
     criu: Annotated[
         Path | None, typer.Option(help="A CRIU of your own: an installed prefix or a built tree.")
     ] = None,

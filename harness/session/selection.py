@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ from typing import Any
 from harness.cache import Cache
 from harness.config import Config, load, select
 from harness.config.models import is_family
+from harness.config.selection import split_patterns
 from harness.errors import ConfigError
 from harness.kernels import resolve
 from harness.matrix import workloads
 from harness.matrix.cell import Isolation
 
 QUICK = "quick"
+TAG = "tag:"
+"""What a pattern for scenarios begins with that means their tags."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,21 @@ def choose(options: Options, cache: Cache) -> Selection:
         config=config,
         userlands=tuple(select(config.userlands, options.userlands or profile.userlands, "userland")),
         kernels=tuple(config.select_kernels(labels, wanted)),
-        scenarios=tuple(
-            select(
-                workloads.names(options.scenario_directory),
-                options.scenarios or profile.scenarios,
-                "scenario",
-            )
-        ),
+        scenarios=tuple(_scenarios(options.scenario_directory, options.scenarios or profile.scenarios)),
         modes=profile.modes,
     )
+
+
+def _scenarios(directory: Path, patterns: str | Iterable[str]) -> list[str]:
+    """Names by glob, and by `tag:GLOB` those that carry such a tag. Raises `ConfigError`."""
+    names, wanted = workloads.names(directory), split_patterns(patterns)
+    tags = [pattern for pattern in wanted if pattern.startswith(TAG)]
+    chosen: set[str] = set()
+    if tags:
+        tagged = {name: workloads.load(directory / f"{name}.py").scenario.tags for name in names}
+        known = sorted({tag for found in tagged.values() for tag in found})
+        picked = set(select(known, [pattern.removeprefix(TAG) for pattern in tags], "tag"))
+        chosen |= {name for name, found in tagged.items() if picked.intersection(found)}
+    if plain := [pattern for pattern in wanted if pattern not in tags]:
+        chosen |= set(select(names, plain, "scenario"))
+    return [name for name in names if name in chosen] if wanted else select(names, patterns, "scenario")
