@@ -5,9 +5,11 @@ PYTHON := .venv/bin/python
 
 # `make test SLOW=1` runs the tests that take minutes, too.
 ifdef SLOW
-MARKS :=
+UNIT := not vm
+GUESTS := vm
 else
-MARKS := -m "not slow"
+UNIT := not vm and not slow
+GUESTS := vm and not slow
 endif
 
 .PHONY: help setup matrix test unit lint bench clean
@@ -28,11 +30,13 @@ setup:
 matrix: setup
 	@.venv/bin/kmatrix run --profile quick
 
+# Tests without guests are many and short: on all cores. Those with guests share one hypervisor in one process.
 test: lint
-	$(PYTHON) -m pytest $(MARKS)
+	$(PYTHON) -m pytest -n auto -m "$(UNIT)"
+	$(PYTHON) -m pytest -m "$(GUESTS)"
 
 unit: setup
-	$(PYTHON) -m pytest -m "not vm and not slow"
+	$(PYTHON) -m pytest -n auto -m "not vm and not slow"
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -54,7 +54,17 @@ def test_the_command_line_goes_before_the_profile_and_kernels_keep_their_order(t
     chosen = choose(options(kernels="debian-7.3,debian-6.1*", scenarios="t*"), Cache(tmp_path))
     assert chosen.kernels == ("debian-6.1-oldest", "debian-6.1", "debian-6.12", "debian-6.16", "debian-6.17",
                               "debian-6.18", "debian-6.19", "debian-7.3")  # fmt: skip
-    assert chosen.scenarios == ("tcp", "threads")
+    assert {"tcp", "threads"} <= set(chosen.scenarios)
+    assert all(name.startswith("t") for name in chosen.scenarios)
+
+
+def test_scenarios_are_chosen_by_name_and_by_tag(tmp_path: Path) -> None:
+    apps = set(choose(options(scenarios="tag:app"), Cache(tmp_path)).scenarios)
+    assert {"python", "redis"} <= apps
+    assert not apps & {"cpu", "pipes"}
+    assert set(choose(options(scenarios="cpu,tag:ap*"), Cache(tmp_path)).scenarios) == apps | {"cpu"}
+    with pytest.raises(ConfigError, match=r"no tag matches 'aps'; did you mean app\?"):
+        choose(options(scenarios="cpu,tag:aps"), Cache(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.matrix.cell import Outcome
-from harness.report import exports, frames, page, terminal
+from harness.report import exports, frames, page, pairs, terminal
 from harness.report.rundir import Run, load, write_atomically
 
 
@@ -39,12 +39,13 @@ def summarise(run_dir: Path) -> Summary:
 
 
 def write_reports(run_dir: Path) -> Summary:
-    """Write `matrix.json`, `matrix.csv` and `index.html`, each whole or not at all.
+    """Write `matrix.json`, `matrix.csv`, `scenarios.md` and `index.html`, each whole or not at all.
 
     Raises HarnessError if there is no run to read, OSError if the disk does not take the files.
     """
     summary = summarise(run_dir)
     write_atomically(run_dir / exports.JSON_FILE, exports.as_json(summary.run, summary.cells))
     write_atomically(run_dir / exports.CSV_FILE, exports.as_csv(summary.cells))
+    write_atomically(run_dir / pairs.FILE, pairs.render(summary.run, summary.cells))
     write_atomically(run_dir / page.FILE, page.render(summary.run, summary.cells))
     return summary
