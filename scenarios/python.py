@@ -21,8 +21,8 @@ from harness.scenario import Facts, Needs, Scenario, Workload
 from harness.witness import assert_unchanged, assert_unharmed
 
 SCENARIO = Scenario(
-    command=("/usr/bin/python3", "-I", "-S", "bin/holder.py"),
-    files=("files/holder.py",),
+    command=("/usr/bin/python3", "-EsSB", "bin/holder.py"),
+    files=("files/holder.py", "files/witness.py"),
     tags=("app",),
     needs=Needs(packages=("python3",)),
 )

@@ -1,10 +1,9 @@
 """An ordinary Python program: open files, timers, a subprocess, a generator. It answers the lab's questions.
 
-Runs in the guest with the userland's own interpreter and nothing but the standard library, and little of that: under
-emulation json, hashlib, pathlib, subprocess and signal's enums take 1.5 s to import.
+Runs in the guest with the userland's own interpreter and nothing but the standard library, and little of that.
 """
 
-# ruff: noqa: SIM115, PTH104, PTH108, PTH110, PTH116, PTH123 - to hold files open is what this is for; pathlib is dear
+# ruff: noqa: SIM115, PTH108, PTH110, PTH116, PTH123 - to hold files open is what this is for; pathlib is dear
 import _signal as signal
 import itertools
 import os
@@ -15,46 +14,11 @@ import threading
 import time
 from binascii import crc32
 
+from witness import Desk, Patience, Witness, read, write
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-TICK = 0.005
-MULTIPLIER, INCREMENT, MASK = 6364136223846793005, 1442695040888963407, (1 << 64) - 1
-
-
-class Patience:
-    """How long to wait for what should happen; little once something is wrong, or the report would come too late."""
-
-    seconds = float(os.environ.get("WAIT_MS", "6000")) / 1000
-
-
-def chain(state: int) -> "Iterator[int]":
-    """A generator: its frame, with the state in it, lives in the interpreter's memory alone."""
-    while True:
-        state = (state * MULTIPLIER + INCREMENT) & MASK
-        yield state
-
-
-def read(name: str) -> bytes:
-    with open(name, "rb") as file:
-        return file.read()
-
-
-def write(name: str, content: bytes) -> None:
-    with open(name, "wb") as file:
-        file.write(content)
-
-
-def as_json(value: object) -> str:
-    """A report's value. Text is this program's own: nothing in it needs an escape."""
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, list):
-        return f"[{', '.join(map(as_json, value))}]"
-    return repr(value)
 
 
 class Files:
@@ -86,6 +50,25 @@ class Files:
             "appended": os.fstat(self.appender).st_size,
             "buffered_on_disk": os.stat("buffered.txt").st_size,
         }
+
+    def part_twin(self) -> None:
+        os.close(self.twin)
+        self.twin = os.open("read.dat", os.O_RDONLY)
+        os.lseek(self.twin, 12345, os.SEEK_SET)
+
+    def undelete(self) -> None:
+        write("deleted.dat", self.content[::-1])
+        self.deleted.close()
+        self.deleted = open("deleted.dat", "r+b", buffering=0)
+        self.deleted.seek(777)
+
+    def forget_append(self) -> None:
+        os.close(self.appender)
+        self.appender = os.open("append.dat", os.O_WRONLY)
+
+    def forget_buffered(self) -> None:
+        self.buffered.close()
+        self.buffered = open("buffered.txt", "w")
 
     def verify(self, nonce: bytes) -> "Iterator[tuple[str, bool]]":
         yield "reader: wrong bytes at its offset", self.reader.read(500) == self.content[12345:12845]
@@ -155,10 +138,9 @@ class Timers:
     def verify(self) -> "Iterator[tuple[str, bool]]":
         alarms, fired, naps = self.alarms, self.fired, self.naps
         # Counted, not timed: a clock that jumps must not decide how long this takes.
-        for _ in range(int(Patience.seconds / TICK)):
+        for _ in Patience.naps():
             if self.alarms > alarms and self.fired > fired and self.naps > naps:
                 break
-            select.select([], [], [], TICK)
         yield "interval timer: does not fire", self.alarms > alarms
         yield "threading timer: does not fire", self.fired > fired
         yield "sleeping thread: does not wake", self.naps > naps
@@ -203,10 +185,9 @@ class Companion:
         yield "subprocess: does not end when its input does", self._ends()
 
     def _ends(self) -> bool:
-        for _ in range(int(Patience.seconds / TICK)):
+        for _ in Patience.naps():
             if (ended := os.waitpid(self.pid, os.WNOHANG)) != (0, 0):
                 return ended == (self.pid, 0)
-            time.sleep(TICK)
         return False
 
 
@@ -214,28 +195,35 @@ class Holder:
     """The whole program."""
 
     def __init__(self) -> None:
-        self.nonce = os.urandom(16)
-        self.pid = os.getpid()
-        self.ticks = 0
-        self.generator = chain(int.from_bytes(self.nonce[:8], "big"))
-        self.state = 0
-        self.random = random.Random(self.nonce)
+        self.witness = Witness()
+        self.random = random.Random(self.witness.nonce)
         self.objects = {n: [str(n), {n * n}, (n, float(n))] for n in range(600)}
-        self.files = Files(self.nonce)
+        self.files = Files(self.witness.nonce)
         self.companion = Companion()
         self.timers = Timers()
+        self.damages = {
+            "offset": lambda: self.files.reader.seek(12344),
+            "twin": self.files.part_twin,
+            "deleted": lambda: os.pwrite(self.files.deleted.fileno(), b"\0\0", 5000),
+            "undeleted": self.files.undelete,
+            "append": self.files.forget_append,
+            "buffered": self.files.forget_buffered,
+            "itimer": lambda: signal.setitimer(signal.ITIMER_REAL, 3600, 0.05),
+            "timer": lambda: self.timers.timer.cancel(),
+            "subprocess": self.replace_companion,
+            "generator": lambda: self.witness.restart_chain(0),
+            "object": lambda: self.objects[300][1].add(1),
+        }
 
-    def tick(self) -> None:
-        self.ticks += 1
-        self.state = next(self.generator)
+    def replace_companion(self) -> None:
+        """Another process that knows the secret; it cannot know how many lines there were."""
+        os.kill(self.companion.pid, signal.SIGKILL)
+        os.waitpid(self.companion.pid, 0)
+        secret, self.companion = self.companion.secret, Companion()
+        self.companion.secret = secret
 
     def describe(self) -> dict[str, object]:
         return {
-            "pid": os.getpid(),
-            "remembered_pid": self.pid,
-            "nonce": self.nonce.hex(),
-            "ticks": self.ticks,
-            "chain": self.state,
             "companion": self.companion.pid,
             "python": sys.version.split()[0],
             "objects": crc32(repr(self.objects).encode()),
@@ -244,80 +232,15 @@ class Holder:
             **self.timers.describe(),
         }
 
-    def verify(self) -> list[str]:
-        results = itertools.chain(
-            self.files.verify(self.nonce), self.companion.verify(), self.timers.verify()
+    def verify(self) -> "Iterator[tuple[str, bool]]":
+        return itertools.chain(
+            self.files.verify(self.witness.nonce), self.companion.verify(), self.timers.verify()
         )
-        wrong = []
-        for what, holds in results:
-            if not holds:
-                wrong.append(what)
-                Patience.seconds = min(Patience.seconds, 0.2)
-        return wrong
-
-    def corrupt(self, what: str) -> None:
-        """The deliberate damage of the self-test."""
-        if what == "offset":
-            self.files.reader.seek(12344)
-        elif what == "twin":
-            os.close(self.files.twin)
-            self.files.twin = os.open("read.dat", os.O_RDONLY)
-            os.lseek(self.files.twin, 12345, os.SEEK_SET)
-        elif what == "deleted":
-            os.pwrite(self.files.deleted.fileno(), b"\0\0", 5000)
-        elif what == "undeleted":
-            write("deleted.dat", self.files.content[::-1])
-            self.files.deleted.close()
-            self.files.deleted = open("deleted.dat", "r+b", buffering=0)
-            self.files.deleted.seek(777)
-        elif what == "append":
-            os.close(self.files.appender)
-            self.files.appender = os.open("append.dat", os.O_WRONLY)
-        elif what == "buffered":
-            self.files.buffered.close()
-            self.files.buffered = open("buffered.txt", "w")
-        elif what == "itimer":
-            signal.setitimer(signal.ITIMER_REAL, 3600, 0.05)
-        elif what == "timer":
-            self.timers.timer.cancel()
-        elif what == "timerfd" and self.timers.timerfd is not None:
-            os.timerfd_settime(self.timers.timerfd, initial=3600, interval=0.05)
-        elif what == "subprocess":
-            os.kill(self.companion.pid, signal.SIGKILL)
-            os.waitpid(self.companion.pid, 0)
-            secret, self.companion = self.companion.secret, Companion()
-            self.companion.secret = secret
-        elif what == "generator":
-            self.generator = chain(0)
-        elif what == "object":
-            self.objects[300][1].add(1)
-
-    def answer(self, question: str) -> None:
-        if question.startswith("corrupt "):
-            self.corrupt(question.removeprefix("corrupt "))
-        report = self.describe()
-        report["mismatches"] = self.verify() if question == "check" else []
-        fields = ", ".join(f'"{name}": {as_json(value)}' for name, value in report.items())
-        write("report.json.new", f"{{{fields}}}".encode())
-        os.rename("report.json.new", "report.json")
-
-    def run(self) -> None:
-        # Not sigtimedwait: interrupted by SIGALRM after its time is up, CPython returns an uninitialised siginfo.
-        while True:
-            self.tick()
-            if signal.SIGUSR1 in signal.sigpending():
-                signal.sigwait({signal.SIGUSR1})
-                self.answer(read("question").decode())
-            time.sleep(TICK)
 
 
 def main() -> None:
-    # Blocked in every thread and taken by sigwait alone, so that asking interrupts nothing under test.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     holder = Holder()
-    holder.tick()
-    write("ready", b"")
-    holder.run()
+    Desk(holder.witness, holder.describe, holder.verify, holder.damages).serve()
 
 
 main()
