@@ -59,6 +59,9 @@ class Scenario:
     """CRIU options that both dump and restore get, e.g. `--tcp-established`."""
     own_network: bool = False
     """Run the workload in a network namespace of its own, loopback up."""
+    sysctls: tuple[str, ...] = ()
+    """Settings that both kernels must have before the workload is started or restored, as `sysctl -w` takes them, e.g.
+    `vm.nr_hugepages=8`: a precondition of the state that no checkpoint can carry, because it is not the process's."""
     moving: tuple[str, ...] = ()
     """Facts that may differ after the move; every other fact is compared by the default `check`."""
     refusal: str | None = None

@@ -53,6 +53,15 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def require_sysctls(wanted: tuple[str, ...]) -> None:
+    """A guest is tuned by the lab; a test does not change the host that it runs on."""
+    for setting in wanted:
+        name, _, value = setting.partition("=")
+        path = Path("/proc/sys") / name.replace(".", "/")
+        if not path.exists() or path.read_text().strip() != value:
+            pytest.skip(f"this host has not {setting}")
+
+
 def in_own_network(hand: Path, command: list[str]) -> list[str]:
     """`command` in a new network namespace with loopback up, as the lab does it; the pid stays the same."""
     mapped = [] if os.geteuid() == 0 else ["unshare", "-r"]
@@ -74,6 +83,7 @@ def start(binaries: Path) -> Iterator[Start]:
         for package in reference.scenario.needs.packages:
             if shutil.which(package) is None:
                 pytest.skip(f"{package} is not installed on this host")
+        require_sysctls(reference.scenario.sysctls)
         directory.mkdir(exist_ok=True)
         (directory / "ready").unlink(missing_ok=True)
         if not (directory / "bin").exists():

@@ -151,6 +151,7 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Reference) -> None
         _require_features(lab, site, story, reference)
         payload = reference.payload(image, lab.cache)
         scenario = reference.scenario
+        site.tune(scenario.sysctls)
         pid = site.start(payload, scenario.command, scenario.own_network)
         story.commands["workload"] = scenario.command
         workload = Workload(site.host, pid)
@@ -203,6 +204,7 @@ def _restore(lab: Lab, site: Site, story: Story, reference: Reference, checkpoin
     options = _options(site, reference)
     with story.during(Phase.TRANSFER):
         story.image_bytes = checkpoint.manifest.image_bytes
+        site.tune(reference.scenario.sysctls)
         site.insert(checkpoint)
     with story.during(Phase.RESTORE):
         done = site.restore(checkpoint, options)

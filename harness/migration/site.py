@@ -96,6 +96,15 @@ class Site:
         self.guest.empty_out()
         self._fresh()
 
+    def tune(self, sysctls: tuple[str, ...]) -> None:
+        """Set what the kernel must have before a workload is started or restored. Raises `GuestCommandFailed`."""
+        if not sysctls:
+            return
+        done = self.guest.run("/sbin/sysctl", "-qw", *sysctls, deadline=self._soon())
+        if done.returncode != 0:
+            words = done.stderr.decode("utf-8", "replace").strip()
+            raise GuestCommandFailed(f"sysctl {' '.join(sysctls)} ended with {done.returncode}: {words}")
+
     def start(self, payload: Path, command: tuple[str, ...], own_network: bool) -> int:
         """Unpack the workload's files and start it. Returns its pid."""
         self.guest.insert(payload)
