@@ -236,7 +236,7 @@ static void damage_limit(void)
 
 static void damage_left(void)
 {
-	join_host("ipc", CLONE_NEWIPC);
+	join_starter("ipc", CLONE_NEWIPC);
 }
 
 int main(void)

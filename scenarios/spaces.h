@@ -17,13 +17,13 @@ static inline void enter_new(int flags)
 		die("unshare");
 }
 
-/* For a self-test: out of the namespace under test, into the one of the host's first process. */
-static inline void join_host(const char *kind, int flag)
+/* For a self-test: out of the namespace under test, into the one of whoever started it. */
+static inline void join_starter(const char *kind, int flag)
 {
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/1/ns/%s", kind);
+	snprintf(path, sizeof path, "/proc/%d/ns/%s", getppid(), kind);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || setns(fd, flag) || close(fd))
 		die(path);

@@ -68,7 +68,7 @@ static void damage_apart(void)
 
 static void damage_left(void)
 {
-	join_host("uts", CLONE_NEWUTS);
+	join_starter("uts", CLONE_NEWUTS);
 }
 
 int main(void)
