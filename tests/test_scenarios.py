@@ -29,28 +29,45 @@ CORRUPTIONS = [(name, what) for name, reference in REFERENCES.items() for what i
 Start = Callable[[str, Path], scenarios.Workload]
 
 
+class Programs:
+    """The workloads' programs and scripts, each made when it is first wanted, as `bin/` in the guest has them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.hand = directory / "hand"
+        self._made: set[str] = set()
+
+    def make(self, name: str) -> None:
+        """What the scenario `name` runs, and the lab's hand."""
+        if not self.hand.exists():
+            compile_agent(self.hand, HAND_SOURCE)
+        if name in self._made:
+            return
+        scenario = REFERENCES[name].scenario
+        for source in scenario.sources:
+            output = ["-o", str(self.directory / Path(source).stem), str(SCENARIOS / source)]
+            subprocess.run(["gcc", *FLAGS, *output, *scenario.libraries], check=True, timeout=60)
+        for file in scenario.files:
+            shutil.copy(SCENARIOS / file, self.directory)
+        self._made.add(name)
+
+
 @pytest.fixture(scope="session")
-def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All workloads compiled, and their scripts, as `bin/` in the guest has them."""
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    """Where they are."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
-    directory = tmp_path_factory.mktemp("bin")
-    for reference in REFERENCES.values():
-        for source in reference.scenario.sources:
-            output = directory / Path(source).stem
-            command = [
-                "gcc",
-                *FLAGS,
-                "-o",
-                str(output),
-                str(SCENARIOS / source),
-                *reference.scenario.libraries,
-            ]
-            subprocess.run(command, check=True, timeout=60)
-        for file in reference.scenario.files:
-            shutil.copy(SCENARIOS / file, directory)
-    compile_agent(directory / "hand", HAND_SOURCE)
-    return directory
+    return Programs(tmp_path_factory.mktemp("bin"))
+
+
+@pytest.fixture(scope="session")
+def host_packages() -> frozenset[str]:
+    """The Debian packages on this host; none if it is no Debian."""
+    if shutil.which("dpkg-query") is None:
+        return frozenset()
+    argv = ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}${Package}\n"]
+    listed = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30).stdout
+    return frozenset(line.removeprefix("ii ") for line in listed.splitlines() if line.startswith("ii "))
 
 
 def require_sysctls(wanted: tuple[str, ...]) -> None:
@@ -74,23 +91,23 @@ def in_own_network(hand: Path, command: list[str]) -> list[str]:
 
 
 @pytest.fixture
-def start(binaries: Path) -> Iterator[Start]:
+def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
     """Starts a scenario's workload in a directory as the lab does; ends it and its children afterwards."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run(name: str, directory: Path) -> scenarios.Workload:
         reference = REFERENCES[name]
-        for package in reference.scenario.needs.packages:
-            if shutil.which(package) is None:
-                pytest.skip(f"{package} is not installed on this host")
+        if lacking := set(reference.scenario.needs.packages) - host_packages:
+            pytest.skip(f"not installed on this host: {', '.join(sorted(lacking))}")
+        programs.make(name)
         require_sysctls(reference.scenario.sysctls)
         directory.mkdir(exist_ok=True)
         (directory / "ready").unlink(missing_ok=True)
         if not (directory / "bin").exists():
-            (directory / "bin").symlink_to(binaries)
+            (directory / "bin").symlink_to(programs.directory)
         command = list(reference.scenario.command)
         if reference.scenario.own_network:
-            command = in_own_network(binaries / "hand", command)
+            command = in_own_network(programs.hand, command)
         with (directory / "stdout.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -103,7 +120,7 @@ def start(binaries: Path) -> Iterator[Start]:
             )
         started.append(process)
         host = testinfra.get_host("local://")
-        workload = scenarios.Workload(host, process.pid, str(directory), hand=str(binaries / "hand"))
+        workload = scenarios.Workload(host, process.pid, str(directory), hand=str(programs.hand))
         reference.ready(host, workload)
         return workload
 
