@@ -63,6 +63,9 @@ class Package:
 class Apt:
     """apt-get and apt-cache for one source. Making one is cheap and touches neither disk nor network."""
 
+    KIND = "deb"
+    """What of the suite: binary packages, or `deb-src`."""
+
     def __init__(self, source: Source, cache: Cache, *, arch: str = "amd64", patience: float = 1.0) -> None:
         """`patience` is how long to wait before the archive is asked again, in seconds, doubled each time."""
         self.source = source
@@ -70,7 +73,7 @@ class Apt:
         self._patience = patience
         self._cache = cache
         self._known: frozenset[str] | None = None
-        self._key = key_of(line=source.line(), arch=arch)
+        self._key = key_of(line=source.line(self.KIND), arch=arch)
         self.directory = cache.path("apt", self._key)
 
     @property
@@ -149,7 +152,7 @@ class Apt:
         for name in ("lists/partial", "archives/partial", "etc/none.d"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         (self.directory / "status").touch()
-        (self.directory / "etc" / "sources.list").write_text(self.source.line() + "\n")
+        (self.directory / "etc" / "sources.list").write_text(self.source.line(self.KIND) + "\n")
         self.config.write_text(configuration(self.directory, self.arch, read_host_options()))
 
     def _fetch_lists(self) -> None:

@@ -102,27 +102,32 @@ def available(userland: Userland, settings: Settings, cache: Cache) -> frozenset
 def mmdebstrap_argv(
     packages: Sequence[str],
     entries: Sequence[str],
-    target: Path,
+    target: Path | None,
     *,
     arch: str = "amd64",
     unshare: bool,
     apt_options: dict[str, str] | None = None,
+    hooks: Sequence[str] = (),
 ) -> list[str]:
-    """The command that makes a root from sources.list `entries`; `unshare` is an ordinary user's way."""
+    """The command that makes a root from sources.list `entries`; `unshare` is an ordinary user's way.
+
+    `hooks` are run when the packages are installed; without a `target` nothing is kept of the root but what they take.
+    """
     options = {"Acquire::Languages": "none", "Acquire::Retries": "3", **(apt_options or {})}
     return [
         "mmdebstrap",
         f"--mode={'unshare' if unshare else 'root'}",
         # essential packages and no apt: the host's apt installs the rest, half the size of minbase
         "--variant=essential",
-        "--format=tar",
+        f"--format={'tar' if target else 'null'}",
         f"--architectures={arch}",
         f"--include={','.join(packages)}",
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in _UNWANTED),
         *(f'--aptopt={key} "{value}"' for key, value in options.items()),
+        *(f"--customize-hook={hook}" for hook in hooks),
         "",
-        str(target),
+        str(target or "-"),
         *entries,
     ]
 
@@ -172,7 +177,7 @@ def prepare_root(
             unshare=os.geteuid() != 0,
             apt_options=read_host_options(),
         )
-        _mmdebstrap(name, argv, log, directory)
+        mmdebstrap(name, argv, log, directory)
         with surviving_full_disk(directory):
             installed = installed_packages(tar)
             sysroot.extract(tar, directory / "sysroot")
@@ -230,7 +235,8 @@ def explain(name: str, output: Iterable[str], log: Path) -> ImageError:
     return ImageError(f"userland {name} cannot be built: {reason}", hint=hint)
 
 
-def _mmdebstrap(name: str, argv: Sequence[str], log: Path, directory: Path) -> None:
+def mmdebstrap(name: str, argv: Sequence[str], log: Path, directory: Path) -> None:
+    """Run `argv` for the userland `name`. Raises `ImageError`, or `HostError` if the disk is full."""
     environment = {"SOURCE_DATE_EPOCH": str(EPOCH), "TMPDIR": str(_scratch(directory))}
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
