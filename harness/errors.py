@@ -60,6 +60,14 @@ class CannotRun(HarnessError):
     """A cell asks for what this kernel, userland or CRIU does not have: a skip with this reason, not a failure."""
 
 
+class BaselineFailed(CannotRun):
+    """The workload does not run under a kernel even without CRIU: nothing can be said of a move."""
+
+
+class Refused(CannotRun):
+    """CRIU does not save such a state and says so, as the scenario expects."""
+
+
 class GuestError(HarnessError):
     """The guest went away: nothing that ran in it can be judged."""
 

@@ -120,6 +120,9 @@ class Site:
     def insert(self, _checkpoint: object) -> None:
         pass
 
+    def tune(self, _sysctls: object) -> None:
+        pass
+
     def has_feature(self, name: str) -> bool:
         return name == "timens"
 

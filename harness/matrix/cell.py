@@ -27,6 +27,27 @@ class Outcome(StrEnum):
 _RANK = {Outcome.PASS: 0, Outcome.SKIP: 1, Outcome.FLAKY: 2, Outcome.ERROR: 3, Outcome.FAIL: 4}
 
 
+class Reason(StrEnum):
+    """What kind of thing ended an attempt that did not pass."""
+
+    CRIU = "criu"
+    """CRIU reported an error."""
+    CHECK = "check"
+    """A check of the scenario failed."""
+    KERNEL = "kernel"
+    """A kernel panicked, oopsed, hung, or complained of itself."""
+    DEADLINE = "deadline"
+    """CRIU or a check did not come to an end."""
+    NEED = "need"
+    """Something that the workload needs is not there."""
+    REFUSAL = "refusal"
+    """CRIU does not save such a state and says so, as the scenario expects."""
+    BASELINE = "baseline"
+    """The workload does not run under one of the kernels even without CRIU."""
+    LAB = "lab"
+    """The lab broke."""
+
+
 class Phase(StrEnum):
     """The steps of a cell's life, in order. `phase` in the ledger names the one in which the cell ended."""
 

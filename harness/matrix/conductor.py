@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import CheckpointDamaged
+from harness.errors import BaselineFailed, CannotRun, CheckpointDamaged, HarnessError
 from harness.matrix.cell import Cell, Isolation, Outcome, Phase
 from harness.matrix.lab import Lab
 from harness.matrix.ledger import Attempt, Ledger
@@ -22,6 +22,10 @@ from harness.verdict.signature import normalize
 
 MOST_ATTEMPTS = 3
 """A cell that failed is tried again; a third time only if the lab itself spoilt the second."""
+
+
+_BASELINE_ENDED = {Outcome.FAIL: BaselineFailed, Outcome.SKIP: CannotRun}
+"""What a baseline that did not pass is to the cells that wait for it; anything else is the lab's trouble."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,14 @@ class Conductor:
         elif reason := self._obstacle(task):
             story = Story(task, 1, self._lab.isolation, self._lab.directory, slot=slot.number)
             story.phase = Phase.BASELINE
-            story.outcome, story.error = Outcome.SKIP, reason
+            story.outcome, story.error, story.failure = Outcome.SKIP, str(reason), reason
             self._conclude(task.cell, [story])
         elif task.kind is Kind.BASELINE:
             self._conclude(task.cell, self._try(task, slot, None, []))
         else:
             self._restore(task, slot)
 
-    def _obstacle(self, task: Task) -> str | None:
+    def _obstacle(self, task: Task) -> HarnessError | None:
         """Why a task cannot say anything: an unmet need, or a baseline that did not pass."""
         reference = self._lab.scenarios[task.scenario]
         image = self._lab.images[task.userland]
@@ -117,19 +121,20 @@ class Conductor:
             release = self._lab.kernels[label].release
             lacking = unmet(reference, image, self._lab.options.get(label), release)
             if lacking:
-                return f"{task.scenario} needs {'; '.join(lacking)}"
+                return CannotRun(f"{task.scenario} needs {'; '.join(lacking)}")
         if task.kind is Kind.BASELINE:
             return None
         for label in dict.fromkeys((task.source, task.destination)):
             cell = baseline_task(task.userland, task.scenario, label).cell
             known = self._done.get(cell)
             if known is not None and known.outcome not in (Outcome.PASS, Outcome.FLAKY):
-                return f"the baseline on {label} did not pass ({known.outcome}: {known.error})"
+                said = f"the baseline on {label} did not pass ({known.outcome}: {known.error})"
+                return _BASELINE_ENDED.get(known.outcome, HarnessError)(said)
         return None
 
     def _dump(self, task: Task, slot: Slot) -> Dumped:
         if reason := self._obstacle(task):
-            return Dumped(None, skipped=reason)
+            return Dumped(None, skipped=str(reason))
         origin = self._lab.origin(task.userland, task.scenario, task.source)
         if (known := self._lab.store.get(origin)) is not None:
             return Dumped(known)
@@ -221,6 +226,7 @@ class Conductor:
             kernels={"source": lab.identity(cell.source), "destination": lab.identity(cell.destination)},
             final=final,
             error=told.error,
+            reason=told.reason,
             signature=normalize(told.error) if told.error else None,
             seconds=dict(story.seconds),
             image_bytes=story.image_bytes,

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.matrix.cell import Cell, Isolation, Outcome, Phase
+from harness.matrix.cell import Cell, Isolation, Outcome, Phase, Reason
 
 SCHEMA_VERSION = 1
 FILE = "results.jsonl"
@@ -40,6 +40,8 @@ class Attempt:
     """Whether this line is the cell's last word; an attempt that will be tried again is not."""
     error: str | None = None
     """The first true error line, untrusted text from the guest or the lab's own words."""
+    reason: Reason | None = None
+    """What kind of thing ended it; None if it passed, and in ledgers that did not write it down."""
     signature: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds by phase, and `guest` for what ran inside the guest."""
@@ -68,6 +70,7 @@ class Attempt:
         values["isolation"] = Isolation(record["isolation"])
         values["outcome"] = Outcome(record["outcome"])
         values["phase"] = Phase(record["phase"])
+        values["reason"] = Reason(record["reason"]) if record.get("reason") else None
         values["kernels"] = {side: KernelIdentity(**k) for side, k in record["kernels"].items()}
         return cls(**values)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.cache import sha256_of
 from harness.errors import (
+    BaselineFailed,
     CannotRun,
     DeadlineExceeded,
     GuestError,
@@ -22,8 +23,9 @@ from harness.errors import (
     HarnessError,
     KernelOops,
     KernelPanic,
+    Refused,
 )
-from harness.matrix.cell import Isolation, Outcome, Phase
+from harness.matrix.cell import Isolation, Outcome, Phase, Reason
 from harness.matrix.lab import Lab
 from harness.matrix.plan import Kind, Task
 from harness.matrix.workloads import Reference
@@ -67,6 +69,11 @@ class Story:
     checkpoint: Checkpoint | None = None
     image_bytes: int | None = None
 
+    @property
+    def reason(self) -> Reason | None:
+        """What kind of thing ended it; None if it passed."""
+        return None if self.failure is None else reason_of(self.failure)
+
     @contextlib.contextmanager
     def during(self, phase: Phase) -> Iterator[None]:
         """Whatever is raised in here happened in `phase`."""
@@ -108,6 +115,20 @@ def judge(failure: BaseException, phase: Phase) -> tuple[Outcome, str]:
     if isinstance(failure, HarnessError):
         return Outcome.ERROR, first_line
     return Outcome.ERROR, f"{type(failure).__name__}: {first_line}"
+
+
+def reason_of(failure: BaseException) -> Reason:
+    """What kind of thing an exception is."""
+    kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Reason], ...] = (
+        (CriuFailed, Reason.CRIU),
+        (AssertionError, Reason.CHECK),
+        (_KERNEL_FAULT, Reason.KERNEL),
+        (DeadlineExceeded, Reason.DEADLINE),
+        (Refused, Reason.REFUSAL),
+        (BaselineFailed, Reason.BASELINE),
+        (CannotRun, Reason.NEED),
+    )
+    return next((reason for kind, reason in kinds if isinstance(failure, kind)), Reason.LAB)
 
 
 def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> None:
@@ -179,7 +200,7 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, fa
             refusal = reference.scenario.refusal
             if refusal is None or not re.search(refusal, str(failure)):
                 raise
-            raise CannotRun(f"CRIU refuses the dump, as it says it does: {failure}") from failure
+            raise Refused(f"CRIU refuses the dump, as it says it does: {failure}") from failure
     with story.during(Phase.TRANSFER):
         data = story.directory / "checkpoint.tar"
         site.pack(data)
