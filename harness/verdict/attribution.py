@@ -124,6 +124,8 @@ def _without_controls(cell: Cell, attempt: Attempt) -> _Finding | None:
             return _Finding(Verdict.LAB_ERROR, f"the lab itself failed in phase {attempt.phase}.")
         case Outcome.FLAKY:
             return _Finding(Verdict.FLAKY, f"failed in phase {attempt.phase} and passed when tried again.")
+        case Outcome.SKIP if attempt.reason is Reason.LAB:
+            return _Finding(Verdict.LAB_ERROR, "the lab itself failed before this cell could be tried.")
         case Outcome.SKIP:
             return _Finding(Verdict.WORKLOAD_NEEDS, _skipped(attempt))
     if attempt.reason is Reason.KERNEL:

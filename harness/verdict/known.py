@@ -36,7 +36,10 @@ class Blame(StrEnum):
 
 
 def _pattern(text: str) -> str:
-    re.compile(text)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r}: {error}") from error
     return text
 
 
@@ -168,7 +171,7 @@ class KnownBreakages:
 
 
 def load(path: Path = FILE) -> KnownBreakages:
-    """Read the data file. Raises `HarnessError` naming the entry that is wrong."""
+    """Read the data file. Raises `HarnessError` naming every key that is wrong in the first wrong entry."""
     try:
         document = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
     except (OSError, YAMLError) as error:
@@ -182,6 +185,5 @@ def _entry(path: Path, name: str, record: object) -> Breakage:
     try:
         return Breakage.model_validate({"id": name, **record} if isinstance(record, Mapping) else record)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise HarnessError(f"{path.name}: {name}: {where}: {first['msg']}") from error
+        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise HarnessError(f"{path.name}: {name}: {'; '.join(wrong)}") from error
