@@ -124,6 +124,8 @@ def mmdebstrap_argv(
         f"--include={','.join(packages)}",
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in _UNWANTED),
+        # update-alternatives of a Java fails where there is no directory for the pages that are left out
+        '--essential-hook=mkdir -p "$1/usr/share/man/man1"',
         *(f'--aptopt={key} "{value}"' for key, value in options.items()),
         *(f"--customize-hook={hook}" for hook in hooks),
         "",
