@@ -57,6 +57,16 @@ class Scenario:
     needs: Needs = field(default_factory=Needs)
     criu: tuple[str, ...] = ()
     """CRIU options that both dump and restore get, e.g. `--tcp-established`."""
+    dump: tuple[str, ...] = ()
+    """CRIU options that only the dump gets."""
+    restore: tuple[str, ...] = ()
+    """CRIU options that only the restore gets."""
+    around: tuple[str, ...] = ()
+    """A program in the guest that prepares a step, runs CRIU and ends as CRIU does: it is given `dump` or `restore` and
+    CRIU's command line. One that ends with 77 says that this kernel cannot hold the workload."""
+    pidfile: str | None = None
+    """A file below `/work` that names the root of the tree, where `command` only starts it and ends. CRIU's `--pidfile`
+    writes it anew where the pid may be another one after the restore: with a pid namespace."""
     own_network: bool = False
     """Run the workload in a network namespace of its own, loopback up."""
     sysctls: tuple[str, ...] = ()

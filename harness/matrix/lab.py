@@ -14,7 +14,7 @@ from harness.kernels import Kernel
 from harness.kernels.kconfig import read_options
 from harness.matrix.cell import Isolation
 from harness.matrix.ledger import KernelIdentity
-from harness.matrix.workloads import Reference
+from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import CheckpointStore, Origin
 from harness.migration.site import Site
 
@@ -33,7 +33,7 @@ class Lab:
     isolation: Isolation
     kernels: dict[str, Kernel]
     images: dict[str, Image]
-    scenarios: dict[str, Reference]
+    scenarios: dict[str, Subject]
     store: CheckpointStore
     options: dict[str, dict[str, str] | None] = field(default_factory=dict)
     """By kernel label: the configuration symbols, None if the configuration is unknown."""

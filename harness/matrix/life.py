@@ -28,7 +28,7 @@ from harness.errors import (
 from harness.matrix.cell import Isolation, Outcome, Phase, Reason
 from harness.matrix.lab import Lab
 from harness.matrix.plan import Kind, Task
-from harness.matrix.workloads import Reference
+from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import Checkpoint, Manifest
 from harness.migration.criu import DUMP_DONE, RESTORE_DONE
 from harness.migration.site import CriuRun, Site, as_log, images_size
@@ -38,6 +38,9 @@ from harness.verdict.signature import first_error
 
 BASELINE_SECONDS = 0.5
 """How long a workload is left alone in a baseline, about as long as a dump would freeze it."""
+
+UNFIT = 77
+"""How a program of `Scenario.around` ends where the kernel cannot hold the workload, as automake's tests do."""
 
 # CRIU could not have the pid that it must have: something of the lab's own stood in the way (DESIGN.md, decision 9).
 _PID_TAKEN = re.compile(r"fork.*: File exists|Pid \d+ do not match expected|clone3?.*EEXIST")
@@ -165,7 +168,7 @@ def _diagnosed(site: Site, failure: Exception) -> Exception:
     return failure
 
 
-def _start_and(lab: Lab, site: Site, story: Story, reference: Reference) -> None:
+def _start_and(lab: Lab, site: Site, story: Story, reference: Subject) -> None:
     """A baseline or a dump: both begin with a new workload."""
     image = lab.images[story.task.userland]
     with story.during(Phase.START):
@@ -177,6 +180,9 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Reference) -> None
         story.commands["workload"] = scenario.command
         workload = Workload(site.host, pid)
         reference.ready(site.host, workload)
+        if scenario.pidfile is not None:
+            pid = site.adopt(scenario.pidfile)
+            workload = Workload(site.host, pid)
     if story.task.kind is Kind.BASELINE:
         with story.during(Phase.BASELINE):
             before = reference.remember(site.host, workload)
@@ -185,21 +191,25 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Reference) -> None
         return
     with story.during(Phase.START):
         facts: Facts = reference.remember(site.host, workload)
-    _dump(lab, site, story, reference, pid, facts)
+    _dump(lab, site, story, reference, workload, facts)
 
 
-def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, facts: Facts) -> None:
-    options = _options(site, reference)
+def _dump(lab: Lab, site: Site, story: Story, reference: Subject, workload: Workload, facts: Facts) -> None:
+    scenario = reference.scenario
+    options = _options(site, (*scenario.criu, *scenario.dump))
     with story.during(Phase.DUMP):
-        done = site.dump(pid, options)
+        done = site.dump(workload.pid, options, scenario.around)
         story.commands["dump"] = done.argv
         story.in_guest(done.seconds)
         try:
             _believe(site, story, done, "dump", DUMP_DONE)
         except CriuFailed as failure:
-            refusal = reference.scenario.refusal
+            # 128 and more: a signal killed it, which is no refusal
+            refusal = scenario.refusal if done.returncode < 128 else None
             if refusal is None or not re.search(refusal, str(failure)):
                 raise
+            with story.during(Phase.CHECK):
+                reference.refused(site.host, workload, facts)
             raise Refused(f"CRIU refuses the dump, as it says it does: {failure}") from failure
     with story.during(Phase.TRANSFER):
         data = story.directory / "checkpoint.tar"
@@ -209,7 +219,7 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, fa
             origin=lab.origin(story.task.userland, story.task.scenario, story.task.source),
             sha256=sha256_of(data),
             bytes=data.stat().st_size,
-            pid=pid,
+            pid=workload.pid,
             uptime=done.uptime,
             dump_command=done.argv,
             workload_command=reference.scenario.command,
@@ -220,23 +230,27 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Reference, pid: int, fa
         story.checkpoint = lab.store.put(manifest, data)
 
 
-def _restore(lab: Lab, site: Site, story: Story, reference: Reference, checkpoint: Checkpoint) -> None:
+def _restore(lab: Lab, site: Site, story: Story, reference: Subject, checkpoint: Checkpoint) -> None:
     _require_features(lab, site, story, reference)
-    options = _options(site, reference)
+    scenario = reference.scenario
+    options = _options(site, (*scenario.criu, *scenario.restore))
     with story.during(Phase.TRANSFER):
         story.image_bytes = checkpoint.manifest.image_bytes
-        site.tune(reference.scenario.sysctls)
+        site.tune(scenario.sysctls)
         site.insert(checkpoint)
     with story.during(Phase.RESTORE):
-        done = site.restore(checkpoint, options)
+        done = site.restore(checkpoint, options, scenario.around)
         story.commands["restore"] = done.argv
         story.in_guest(done.seconds)
+        if scenario.around and done.returncode == UNFIT:
+            raise CannotRun(f"{story.task.destination} cannot hold {reference.name}, which says so itself")
         if done.returncode != 0:
             _believe(site, story, done, "restore", RESTORE_DONE)
     try:
         with story.during(Phase.CHECK):
             before = site.backend.seconds
-            workload = Workload(site.host, checkpoint.manifest.pid)
+            pid = checkpoint.manifest.pid if scenario.pidfile is None else site.adopt(scenario.pidfile)
+            workload = Workload(site.host, pid)
             reference.check(site.host, workload, checkpoint.manifest.facts)
             story.in_guest(site.backend.seconds - before)
     finally:
@@ -246,7 +260,7 @@ def _restore(lab: Lab, site: Site, story: Story, reference: Reference, checkpoin
         story.phase = Phase.CHECK
 
 
-def _require_features(lab: Lab, site: Site, story: Story, reference: Reference) -> None:
+def _require_features(lab: Lab, site: Site, story: Story, reference: Subject) -> None:
     """Raise `CannotRun` naming what CRIU cannot do under this kernel; each is asked once a run."""
     task = story.task
     lacking = []
@@ -262,10 +276,10 @@ def _require_features(lab: Lab, site: Site, story: Story, reference: Reference) 
         )
 
 
-def _options(site: Site, reference: Reference) -> tuple[str, ...]:
-    if missing := site.criu.missing(reference.scenario.criu):
+def _options(site: Site, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    if missing := site.criu.missing(wanted):
         raise CannotRun(f"CRIU {site.criu.version} does not know {', '.join(missing)}")
-    return reference.scenario.criu
+    return wanted
 
 
 def _believe(site: Site, story: Story, done: CriuRun, name: str, words: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from testinfra.host import Host
 
@@ -19,6 +19,37 @@ from harness.images.workload import compile_workload, local_headers
 from harness.migration.site import make_payload
 from harness.scenario import Facts, Scenario, Workload
 from harness.witness import assert_steady, assert_unharmed
+
+
+class Subject(Protocol):
+    """What the lab asks of a workload, wherever it comes from: a module under `scenarios/`, or a suite of tests."""
+
+    @property
+    def name(self) -> str:
+        """Its name in cells."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """Its static part."""
+
+    @property
+    def sha256(self) -> str:
+        """Changes with everything that it is made of."""
+
+    def ready(self, host: Host, workload: Workload) -> None:
+        """Wait until the state to be dumped has been reached."""
+
+    def remember(self, host: Host, workload: Workload) -> Facts:
+        """What is true before the dump."""
+
+    def check(self, host: Host, workload: Workload, before: Facts) -> None:
+        """Assert that it still is, and that the same process went on."""
+
+    def refused(self, host: Host, workload: Workload, before: Facts) -> None:
+        """Assert that a dump which CRIU refused, as expected, has done no harm."""
+
+    def payload(self, image: Image, cache: Cache) -> Path:
+        """A tar with its files for one userland."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +105,10 @@ class Reference:
         assert_unharmed(workload, before, after)
         assert_steady(before, after, self.scenario.moving)
 
+    def refused(self, host: Host, workload: Workload, before: Facts) -> None:
+        """Nothing: that CRIU refuses is all that the scenario says."""
+        del host, workload, before
+
     def corrupt(self, host: Host, workload: Workload, what: str) -> None:
         """Damage the state on purpose."""
         if own := self._own("corrupt"):
@@ -122,7 +157,7 @@ def reference(path: Path, module: ModuleType) -> Reference:
     return Reference(path.stem, path, module)
 
 
-def unmet(reference: Reference, image: Image, options: dict[str, str] | None, release: str) -> list[str]:
+def unmet(reference: Subject, image: Image, options: dict[str, str] | None, release: str) -> list[str]:
     """What a kernel and a userland lack for a scenario, in words; empty if nothing.
 
     `options` are the kernel's configuration symbols without `CONFIG_`, None if its configuration is unknown.

@@ -112,9 +112,13 @@ class Site:
         deadline = Deadline.after(self._timeouts.start)
         return int(self._step("start", network, *command, deadline=deadline).text)
 
-    def dump(self, pid: int, options: tuple[str, ...]) -> CriuRun:
-        """Checkpoint the tree under `pid`."""
-        argv = self.criu.dump(pid, options)
+    def adopt(self, pidfile: str) -> int:
+        """The pid that a workload, or CRIU, has written to a file below the work directory."""
+        return int(self._step("adopt", pidfile, deadline=self._soon()).text)
+
+    def dump(self, pid: int, options: tuple[str, ...], around: tuple[str, ...] = ()) -> CriuRun:
+        """Checkpoint the tree under `pid`; `around` is a program that prepares it and runs CRIU."""
+        argv = (*around, *(("dump",) if around else ()), *self.criu.dump(pid, options))
         return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.dump)))
 
     def pack(self, target: Path) -> None:
@@ -129,9 +133,11 @@ class Site:
         checkpoint.verify()
         self.guest.insert(checkpoint.data)
 
-    def restore(self, checkpoint: Checkpoint, options: tuple[str, ...]) -> CriuRun:
-        """Bring the tree of the inserted checkpoint back."""
-        argv = self.criu.restore(options)
+    def restore(
+        self, checkpoint: Checkpoint, options: tuple[str, ...], around: tuple[str, ...] = ()
+    ) -> CriuRun:
+        """Bring the tree of the inserted checkpoint back; `around` as for `dump`."""
+        argv = (*around, *(("restore",) if around else ()), *self.criu.restore(options))
         deadline = Deadline.after(self._timeouts.restore)
         return self._criu(argv, self._step("restore", checkpoint.manifest.uptime, *argv, deadline=deadline))
 

@@ -25,7 +25,7 @@ from harness.matrix.cell import Cell
 from harness.matrix.conductor import Conductor, Result
 from harness.matrix.lab import Lab, kernel_options
 from harness.matrix.ledger import Attempt, Ledger
-from harness.matrix.workloads import Reference
+from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import CheckpointStore
 from harness.report.terminal import from_here
 from harness.session import rundir
@@ -71,7 +71,7 @@ class Run:
 def open_run(
     options: Options,
     selection: Selection,
-    references: dict[str, Reference],
+    references: dict[str, Subject],
     cells: list[Cell],
     reports: Path,
     say: Say,
@@ -123,7 +123,7 @@ def open_run(
 def open_lab(
     options: Options,
     selection: Selection,
-    references: dict[str, Reference],
+    references: dict[str, Subject],
     directory: Path,
     say: Say,
 ) -> Iterator[Lab]:
@@ -165,7 +165,7 @@ def _directory(options: Options, reports: Path) -> Path:
 def _prepare(
     options: Options,
     selection: Selection,
-    references: dict[str, Reference],
+    references: dict[str, Subject],
     cache: Cache,
     hypervisor: Hypervisor,
     directory: Path,

@@ -5,6 +5,7 @@
 #   lab prepare                        once, before the snapshot
 #   lab warm CRIU                      let the kernel load what CRIU needs, before the snapshot
 #   lab start own|shared COMMAND...    unpack the input, start the workload, print its pid
+#   lab adopt FILE                     print the pid in a file of the work directory: the tree's, from now on
 #   lab dump COMMAND...                run CRIU, print its exit code, its seconds and the uptime
 #   lab pack                           write work directory and images to the out port
 #   lab restore UPTIME COMMAND...      unpack the input, run CRIU, print its exit code and its seconds
@@ -70,6 +71,14 @@ start() {
 	echo $!
 }
 
+adopt() {
+	pid=
+	read -r pid <"$WORK/$1"
+	[ -n "$pid" ] || fail "no pid in $1"
+	echo "$pid" >$CHECKPOINT/pid
+	echo "$pid"
+}
+
 # A command's exit code and its seconds, by the clock that the host cannot see.
 timed() {
 	uptime
@@ -118,6 +127,7 @@ case $step in
 prepare) prepare ;;
 warm) warm "$@" ;;
 start) start "$@" ;;
+adopt) adopt "$@" ;;
 dump) timed "$@" ;;
 pack) exec tar -cf $OUT -b 512 -C / work checkpoint/images checkpoint/pid ;;
 restore) restore "$@" ;;
