@@ -126,7 +126,7 @@ class Site:
     def has_feature(self, name: str) -> bool:
         return name == "timens"
 
-    def restore(self, _checkpoint: object, _options: object) -> SimpleNamespace:
+    def restore(self, _checkpoint: object, _options: object, _around: object) -> SimpleNamespace:
         return SimpleNamespace(argv=("criu", "restore"), returncode=self.code, seconds=0.5, uptime="1.0")
 
     def logs(self, directory: Path) -> dict[str, Path]:
