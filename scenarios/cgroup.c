@@ -1,5 +1,5 @@
 /*
- * A cgroup with limits of its own and another below it, each with a process; the lower one's is frozen. Which
+ * A cgroup with limits of its own, a lower one with a process that counts, and an empty one that is frozen. Which
  * controllers there are is the host's choice: limits of those that it has are set.
  */
 #include "cgroups.h"
@@ -18,9 +18,9 @@ static const struct setting {
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
 
-static char upper[PATH], lower[PATH];
-static pid_t frozen;
-static volatile uint64_t *frozen_count; /* shared with the frozen child, which counts when it may */
+static char upper[PATH], lower[PATH], frozen[PATH];
+static pid_t counter;
+static volatile uint64_t *count; /* shared with the counter, which counts when it may */
 
 static void answer(unsigned question, char *text)
 {
@@ -49,55 +49,63 @@ static void pass_on_controllers(void)
 		put_text(below(cgroup_mount(), "cgroup.subtree_control"), "%s", wanted[i]);
 }
 
-static const char *lower_state(void)
+static void start_counter(void)
 {
-	return get_text(below(lower, "cgroup.events"));
-}
-
-/* A process that counts, in the lower cgroup, which is then frozen. */
-static void start_frozen(void)
-{
-	frozen_count = mmap(NULL, sizeof *frozen_count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (frozen_count == MAP_FAILED)
+	count = mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (count == MAP_FAILED)
 		die("mmap");
-	frozen = fork();
-	if (frozen < 0)
+	counter = fork();
+	if (counter < 0)
 		die("fork");
-	while (frozen == 0) {
-		(*frozen_count)++;
+	while (counter == 0) {
+		(*count)++;
 		sleep_ms(2);
 	}
-	if (!reaches(frozen_count, 1) || !put_text(below(lower, "cgroup.procs"), "%d", frozen))
+	if (!reaches(count, 1) || !put_text(below(lower, "cgroup.procs"), "%d", counter))
 		die("lower cgroup");
 }
 
 static void freeze(const char *word)
 {
-	if (!put_text(below(lower, "cgroup.freeze"), "%s", word))
+	if (!put_text(below(frozen, "cgroup.freeze"), "%s", word))
 		die("cgroup.freeze");
-}
-
-static bool is_frozen(void)
-{
-	return strstr(lower_state(), "frozen 1") != NULL;
 }
 
 static void describe(void)
 {
 	report_text("path", path_of(getpid()));
-	report_text("frozen_path", path_of(frozen));
+	report_text("lower_path", path_of(counter));
 	report_text("controllers", get_text(below(upper, "cgroup.controllers")));
 	report_text("subtree", get_text(below(upper, "cgroup.subtree_control")));
 	report_text("lower_depth", get_text(below(lower, "cgroup.max.depth")));
-	report_text("lower_freeze", get_text(below(lower, "cgroup.freeze")));
+	report_text("frozen", get_text(below(frozen, "cgroup.freeze")));
 	for (size_t i = 0; i < SETTINGS; i++)
 		report_text(settings[i].name, get_text(below(upper, settings[i].name)));
 	report_number("partner", (uint64_t)partner_pid);
 }
 
+/* A process that moves into the frozen cgroup stops, and goes on when it is thawed. */
+static void compare_freezer(void)
+{
+	uint64_t stood;
+
+	if (!put_text(below(frozen, "cgroup.procs"), "%d", counter)) {
+		mismatch("frozen cgroup: takes no process: %s", strerror(errno));
+		return;
+	}
+	for (long ms = 0; ms < wait_ms && !strstr(get_text(below(frozen, "cgroup.events")), "frozen 1"); ms += 2)
+		sleep_ms(2);
+	stood = *count;
+	sleep_ms(20);
+	if (*count != stood)
+		mismatch("frozen cgroup: a process in it runs");
+	freeze("0");
+	if (!reaches(count, stood + 1))
+		mismatch("frozen cgroup: its process does not go on when it is thawed");
+}
+
 static void verify(void)
 {
-	uint64_t count;
 	char mine[PATH];
 
 	strcpy(mine, path_of(getpid()));
@@ -105,13 +113,9 @@ static void verify(void)
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (!access(below(upper, settings[i].name), F_OK))
 			compare_text(settings[i].name, get_text(below(upper, settings[i].name)), settings[i].value);
-	count = *frozen_count;
-	sleep_ms(20);
-	if (!is_frozen() || *frozen_count != count)
-		mismatch("frozen cgroup: it runs, its events are '%.60s'", lower_state());
-	freeze("0");
-	if (!reaches(frozen_count, count + 1))
-		mismatch("frozen cgroup: its process does not go on when it is thawed");
+	if (!reaches(count, *count + 1))
+		mismatch("the counting process stands still");
+	compare_freezer();
 }
 
 static void damage_left(void)
@@ -131,8 +135,7 @@ static void damage_thawed(void)
 
 static void damage_moved(void)
 {
-	freeze("0");
-	put_text(below(upper, "cgroup.procs"), "%d", frozen);
+	put_text(below(upper, "cgroup.procs"), "%d", counter);
 }
 
 int main(void)
@@ -148,15 +151,13 @@ int main(void)
 	enter_cgroup(upper, "kmatrix");
 	set_limits();
 	snprintf(lower, sizeof lower, "%.400s/lower", upper);
+	snprintf(frozen, sizeof frozen, "%.400s/frozen", upper);
 	make_cgroup(lower);
+	make_cgroup(frozen);
 	if (!put_text(below(lower, "cgroup.max.depth"), "5"))
 		die("cgroup.max.depth");
-	start_partner(NULL, answer);
-	start_frozen();
 	freeze("1");
-	for (long ms = 0; !is_frozen() && ms < wait_ms; ms += 2)
-		sleep_ms(2);
-	if (!is_frozen())
-		die("the cgroup does not freeze");
+	start_partner(NULL, answer);
+	start_counter();
 	serve(describe, verify, damages);
 }

@@ -1,7 +1,11 @@
-"""A cgroup with limits, a frozen one below it, and three processes in them.
+"""A cgroup with limits, one below it, an empty frozen one, and three processes in the first two.
 
 Two processes are in a cgroup whose limits (depth, descendants, and memory, pids, cpu where the hierarchy has these
-controllers) are set; a third is in a cgroup below that is frozen, and must stay frozen with it until it is thawed.
+controllers) are set; a third is in the one below. A process that is moved into the frozen cgroup must stop.
+
+Left out: a process in a frozen cgroup. CRIU hangs when it puts its parasite into one, unless it is told that cgroup's
+name (https://github.com/checkpoint-restore/criu/issues/2572); seen with 4.1.1 on 6.12, the log ends with
+"Parasite syscall_ip at ...". A dump that hangs would cost every run its whole deadline.
 
 Leans on cgroup v2 (4.5), its freezer (5.2), memory.oom.group (4.19). CRIU (3.18 for these settings of v2,
 https://github.com/checkpoint-restore/criu/pull/1968) makes cgroups that are not there again, with their settings, and
@@ -22,6 +26,6 @@ SCENARIO = Scenario(
 CORRUPTIONS = {
     "left": "the child's cgroup",
     "limit": "cgroup.max.descendants: is 'max', expected '33'",
-    "thawed": "frozen cgroup: it runs",
-    "moved": "frozen cgroup: it runs|'frozen_path'",
+    "thawed": "frozen cgroup: a process in it runs",
+    "moved": "'lower_path': ",
 }
