@@ -27,7 +27,7 @@ from harness.matrix import plan, workloads
 from harness.matrix.cell import Cell, Isolation, Outcome
 from harness.matrix.conductor import Result
 from harness.matrix.ledger import Attempt
-from harness.matrix.workloads import Reference
+from harness.matrix.workloads import Subject
 from harness.report.sanitize import visible
 from harness.report.terminal import wants_colour
 from harness.report.write import Summary, write_reports
@@ -61,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kernels", metavar="GLOBS", help="labels, comma separated, instead of the profile's")
     group.addoption("--userlands", metavar="GLOBS", help="instead of the profile's")
     group.addoption("--scenarios", metavar="GLOBS", help="instead of the profile's")
+    group.addoption("--suite", metavar="NAME", help="instead of the scenarios here: zdtm, CRIU's own tests")
     group.addoption("--criu", metavar="DIR", help="a CRIU of your own: an installed prefix or a built tree")
     group.addoption("--jobs", type=int, metavar="N", help="guests at once (default: as many as fit)")
     group.addoption(
@@ -106,6 +107,7 @@ def options_of(config: pytest.Config) -> Options:
         kernels=config.getoption("--kernels"),
         userlands=config.getoption("--userlands"),
         scenarios=config.getoption("--scenarios"),
+        suite=config.getoption("--suite"),
         criu=path("--criu"),
         jobs=config.getoption("--jobs"),
         isolation=Isolation(config.getoption("--isolation")),
@@ -131,10 +133,25 @@ class ScenarioFile(pytest.Module):
             yield CellItem.from_parent(self, name=str(cell), cell=cell, reference=reference)
 
 
+class SuiteFile(pytest.File):
+    """A suite's file; its items are the cells of its tests."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item for every cell of the selection."""
+        selection = matrix_of(self.config).selection
+        if selection.suite is None:
+            return
+        self.config.addinivalue_line("markers", f"{self.path.stem}: a suite of tests")
+        for name in selection.scenarios:
+            reference = selection.suite.cases[name]
+            for cell in plan.product(selection.userlands, selection.modes, [name], selection.kernels):
+                yield CellItem.from_parent(self, name=str(cell), cell=cell, reference=reference)
+
+
 class CellItem(pytest.Item):
     """One cell."""
 
-    def __init__(self, *, cell: Cell, reference: Reference, **kwargs: object) -> None:
+    def __init__(self, *, cell: Cell, reference: Subject, **kwargs: object) -> None:
         super().__init__(**kwargs)  # type: ignore[arg-type]  # pytest's own constructor arguments
         self.cell = cell
         self.reference = reference
@@ -177,10 +194,12 @@ class CellItem(pytest.Item):
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Scenario modules below `scenarios/`."""
+    """Scenario modules and suites below `scenarios/`."""
     directory = parent.config.rootpath / SCENARIOS
     if file_path.parent == directory and workloads.is_scenario(file_path):
         return ScenarioFile.from_parent(parent, path=file_path)
+    if file_path.parent == directory and file_path.suffix == ".yaml":
+        return SuiteFile.from_parent(parent, path=file_path)
     return None
 
 

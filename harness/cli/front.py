@@ -34,6 +34,7 @@ class Wishes:
     kernels: str | None = None
     userlands: str | None = None
     scenarios: str | None = None
+    suite: str | None = None
     criu: Path | None = None
     jobs: int | None = None
     isolation: Isolation | None = None
@@ -60,6 +61,7 @@ def pytest_arguments(root: Path, wishes: Wishes) -> list[str]:
         "--kernels": wishes.kernels,
         "--userlands": wishes.userlands,
         "--scenarios": wishes.scenarios,
+        "--suite": wishes.suite,
         "--criu": wishes.criu,
         "--jobs": wishes.jobs,
         "--isolation": wishes.isolation,

@@ -22,6 +22,9 @@ def run(
     kernels: Annotated[str | None, typer.Option(help=f"Labels: {GLOBS}.")] = None,
     userlands: Annotated[str | None, typer.Option(help=f"Userlands: {GLOBS}.")] = None,
     scenarios: Annotated[str | None, typer.Option(help=f"Scenarios, or tag:NAME: {GLOBS}.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="A suite of tests instead of the scenarios here: zdtm, CRIU's own.")
+    ] = None,
     criu: Annotated[
         Path | None, typer.Option(help="A CRIU of your own: an installed prefix or a built tree.")
     ] = None,
@@ -65,6 +68,7 @@ def run(
         kernels=kernels,
         userlands=userlands,
         scenarios=scenarios,
+        suite=suite,
         criu=criu,
         jobs=jobs,
         isolation=isolation,

@@ -16,11 +16,13 @@ from harness.matrix.cell import Cell, Isolation, Outcome, Phase
 from harness.matrix.lab import Lab
 from harness.matrix.life import Story, judge, live
 from harness.matrix.plan import Task, dump_task, task_of
+from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import Checkpoint
 from harness.report.sanitize import visible, visible_lines
 from harness.session import rundir
 from harness.session.selection import Options, choose
 from harness.session.session import Say, open_lab
+from harness.suites import zdtm
 
 
 def repro(cell: Cell, options: Options, reports: Path, say: Say, lines: Iterable[str] | None) -> Outcome:
@@ -35,8 +37,14 @@ def repro(cell: Cell, options: Options, reports: Path, say: Say, lines: Iterable
         scenarios=cell.scenario,
         isolation=Isolation.BOOT,
     )
+    if cell.scenario.startswith(f"{zdtm.NAME}."):
+        options = dataclasses.replace(options, suite=zdtm.NAME)
     selection = choose(options, Cache())
-    reference = workloads.load(options.scenario_directory / f"{cell.scenario}.py")
+    reference: Subject = (
+        selection.suite.cases[cell.scenario]
+        if selection.suite is not None
+        else workloads.load(options.scenario_directory / f"{cell.scenario}.py")
+    )
     directory = rundir.new_directory(reports / "repro")
     with open_lab(options, selection, {cell.scenario: reference}, directory, say) as lab:
         if cell.is_baseline:

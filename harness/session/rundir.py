@@ -19,6 +19,7 @@ import harness
 from harness.errors import ConfigError, HostError
 from harness.matrix.lab import Lab
 from harness.session.selection import Selection
+from harness.suites import zdtm
 
 SCHEMA = 1
 FILE = "run.json"
@@ -120,6 +121,7 @@ def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started:
             "userlands": list(selection.userlands),
             "kernels": [_kernel(lab, label) for label in selection.kernels],
             "scenarios": list(selection.scenarios),
+            "suite": None if selection.suite is None else zdtm.NAME,
             "modes": list(selection.modes),
             "isolation": str(lab.isolation),
             "slots": slots,

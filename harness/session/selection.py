@@ -16,6 +16,7 @@ from harness.errors import ConfigError
 from harness.kernels import resolve
 from harness.matrix import workloads
 from harness.matrix.cell import Isolation
+from harness.suites import zdtm
 
 QUICK = "quick"
 TAG = "tag:"
@@ -32,6 +33,8 @@ class Options:
     kernels: str | None = None
     userlands: str | None = None
     scenarios: str | None = None
+    suite: str | None = None
+    """A suite of tests instead of the scenarios of this repository."""
     criu: Path | None = None
     jobs: int | None = None
     isolation: Isolation = Isolation.RESET
@@ -47,6 +50,7 @@ def resumed(options: Options, record: dict[str, Any]) -> Options:
         kernels=options.kernels or ",".join(kernel["label"] for kernel in planned["kernels"]),
         userlands=options.userlands or ",".join(planned["userlands"]),
         scenarios=options.scenarios or ",".join(planned["scenarios"]),
+        suite=planned.get("suite"),
         isolation=Isolation(planned["isolation"]),
     )
 
@@ -60,6 +64,8 @@ class Selection:
     kernels: tuple[str, ...]
     scenarios: tuple[str, ...]
     modes: tuple[str, ...]
+    suite: zdtm.Suite | None = None
+    """Where the scenarios are from, if not from this repository."""
 
 
 def choose(options: Options, cache: Cache) -> Selection:
@@ -86,13 +92,33 @@ def choose(options: Options, cache: Cache) -> Selection:
             else [entry]
         )
     ]
+    userlands = select(config.userlands, options.userlands or profile.userlands, "userland")
+    suite = _suite(options, config, userlands, cache) if options.suite is not None else None
     return Selection(
         config=config,
-        userlands=tuple(select(config.userlands, options.userlands or profile.userlands, "userland")),
+        userlands=tuple(userlands),
         kernels=tuple(config.select_kernels(labels, wanted)),
-        scenarios=tuple(_scenarios(options.scenario_directory, options.scenarios or profile.scenarios)),
+        scenarios=tuple(
+            select(suite.names, options.scenarios or "*", "test")
+            if suite is not None
+            else _scenarios(options.scenario_directory, options.scenarios or profile.scenarios)
+        ),
         modes=profile.modes,
+        suite=suite,
     )
+
+
+def _suite(options: Options, config: Config, userlands: list[str], cache: Cache) -> zdtm.Suite:
+    """The chosen suite, for the one userland that is chosen. Raises `ConfigError`."""
+    if options.suite != zdtm.NAME:
+        raise ConfigError(f"there is no suite {options.suite!r}; there is: {zdtm.NAME}")
+    if len(userlands) != 1:
+        raise ConfigError(
+            f"the suite is that of one userland's CRIU, and {', '.join(userlands)} are chosen",
+            hint=f"--userlands {userlands[0]}",
+        )
+    name = userlands[0]
+    return zdtm.open_suite(options.scenario_directory, name, config.userlands[name], config.settings, cache)
 
 
 def _scenarios(directory: Path, patterns: str | Iterable[str]) -> list[str]:

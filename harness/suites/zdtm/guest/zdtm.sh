@@ -1,0 +1,132 @@
+#!/bin/sh
+# The lab's steps around one ZDTM test inside a guest. `test.conf` says which test, and how it wants to be run.
+#
+#   zdtm.sh start                 start the test, say in the file `ready` what came of it, end
+#   zdtm.sh dump CRIU...          what CRIU's runner does before and after a dump
+#   zdtm.sh restore CRIU...       what it does before a restore
+#   zdtm.sh hook STEP             run the test's hook, if it has one
+WORK=/work
+TEST=$WORK/test
+LOGS=/checkpoint/logs
+PLACE=/run/zdtm
+ROOT=$PLACE/root/root
+DEV=$PLACE/dev
+SKIP=77
+TMPDIR=$WORK/tmp
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export TMPDIR PATH
+# FLAVOUR NAME ARGUMENTS SUID HOOK CHECKSKIP CGROUPS NOTIFY FILES
+. $WORK/bin/test.conf
+OWN=zdtm/static/$NAME
+umask 0000
+cd $TEST || exit 1
+
+# CRIU's runner makes these once for all tests: a controller that appears during a dump confuses CRIU.
+make_cgroups() {
+	for name in zdtmtst zdtmtst.defaultroot; do
+		mkdir -p $PLACE/cgroup
+		mount -t cgroup -o "none,name=$name" zdtm $PLACE/cgroup && mkdir -p $PLACE/cgroup/holder.kmatrix &&
+			umount -l $PLACE/cgroup || return 1
+	done
+}
+
+stage() {
+	if [ "$CGROUPS" = yes ]; then
+		make_cgroups || return 1
+	fi
+	[ "$FLAVOUR" = host ] && return 0
+	mkdir -p $ROOT $DEV && $WORK/bin/eye stage $TEST $ROOT $DEV
+}
+
+unfit() {
+	[ "$CHECKSKIP" = yes ] && ! $OWN.checkskip >/dev/null 2>&1
+}
+
+hook() {
+	[ "$HOOK" = yes ] || return 0
+	$OWN.hook "$1"
+}
+
+tell() {
+	echo "$*" >$WORK/ready
+	exit 0
+}
+
+environment() {
+	read -r KMATRIX_NONCE </proc/sys/kernel/random/uuid
+	ZDTM_THREAD_BOMB=5
+	export KMATRIX_NONCE ZDTM_THREAD_BOMB
+	if [ "$NOTIFY" = yes ]; then
+		export ZDTM_NOTIFY_FDIN=100 ZDTM_NOTIFY_FDOUT=101
+	fi
+	if [ "$SUID" = no ]; then
+		# CRIU's own numbers: its runner can dump as this user
+		export ZDTM_UID=18943 ZDTM_GID=58467 ZDTM_GROUPS="27495 48244"
+	fi
+	if [ "$FLAVOUR" != host ]; then
+		export ZDTM_NEWNS=1 ZDTM_ROOT=$ROOT ZDTM_DEV=$DEV
+	fi
+	if [ "$FLAVOUR" = uns ]; then
+		export ZDTM_USERNS=1
+	fi
+}
+
+start() {
+	stage || tell fail "the test's root cannot be made"
+	unfit && tell skip "its .checkskip says that this kernel cannot run it"
+	if [ "$FLAVOUR" != host ]; then
+		# shellcheck disable=SC2086  # a list of files
+		cp -L --parents $FILES $TEST || tell fail "the test's libraries cannot be copied"
+	fi
+	environment
+	hooked=
+	if [ "$HOOK" = yes ]; then
+		hook --post-start &
+		hooked=$!
+	fi
+	place=$TEST
+	[ "$FLAVOUR" = host ] || place=$ROOT
+	cd "$place/zdtm/static" || tell fail "no directory $place/zdtm/static"
+	# shellcheck disable=SC2086  # a list of arguments
+	./"$NAME" $ARGUMENTS
+	code=$?
+	[ -z "$hooked" ] || wait $hooked || tell fail "its hook --post-start ended with $?"
+	[ $code = 0 ] || tell fail "the test did not start: it ended with $code"
+	[ "$FLAVOUR" = host ] || chmod 0700 $PLACE/root
+	tell ok
+}
+
+# In the words of CRIU's log, because that is where the lab looks for the reason.
+complain() {
+	echo "Error (zdtm): $2" >>$LOGS/"$1".log
+	exit 1
+}
+
+dump() {
+	read -r ZDTM_TEST_PID <$OWN.pid
+	export ZDTM_TEST_PID
+	hook --pre-dump || complain dump "its hook --pre-dump ended with $?"
+	"$@" || exit $?
+	rm -f $OWN.pid
+}
+
+restore() {
+	stage || complain restore "the test's root cannot be made"
+	[ "$FLAVOUR" = host ] || chmod 0700 $PLACE/root
+	unfit && exit $SKIP
+	hook --pre-restore || complain restore "its hook --pre-restore ended with $?"
+	exec "$@"
+}
+
+step=$1
+shift
+case $step in
+start) start ;;
+dump) dump "$@" ;;
+restore) restore "$@" ;;
+hook)
+	[ -e $OWN.pid ] && read -r ZDTM_TEST_PID <$OWN.pid
+	export ZDTM_TEST_PID ZDTM_IMG_DIR=/checkpoint
+	hook "$1"
+	;;
+esac
