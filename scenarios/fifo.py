@@ -1,0 +1,25 @@
+"""Named fifos: bytes in flight, ends that one process alone has, no name, two names, packets, processes that wait.
+
+One descriptor for both directions with unread bytes; one fifo by two names, written by parent and child, of a chosen
+size; a reading end that never had a writer; an unlinked fifo with bytes; bytes whose writer has gone; a pipe of
+packets (O_DIRECT 3.4); a process that waits in read, and one that waits in open for a writer.
+
+Leans on tee(2) and splice(2), F_SETPIPE_SZ (2.6.35); on restarting open(2) of a fifo, which is no descriptor yet.
+"""
+
+from __future__ import annotations
+
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(command=("bin/fifo",), sources=("fifo.c",))
+
+CORRUPTIONS = {
+    "lost": "both: 4999 bytes",
+    "refilled": "nameless: byte",
+    "writer": "orphan: no end",
+    "merged": "packet 0: 450 bytes",
+    "renamed": "shared: <> came out|shared: is not empty",
+    "reader": "quiet: nobody has it open",
+    "opener": "missed: nobody has it open|missed: its reader",
+}
+"""What the self-test can damage, and what `check` must then say."""
