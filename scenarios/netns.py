@@ -1,0 +1,98 @@
+"""A network namespace with a second one inside: veth, bridge, dummy, addresses, routes, rules, settings.
+
+A bridge with a port; a veth pair within the namespace, another whose far end is in a child's own namespace; a dummy
+device; addresses of both families with labels and scopes, routes (blackhole, gateway, metric), rules, and settings
+below /proc/sys/net that CRIU carries. Compared as iproute2 shows them; one datagram must get through to the child.
+Left out: other things that CRIU never saves, such as neighbours.
+
+Leans on rtnetlink, `ip address|route|rule save` of iproute2, IFLA_LINK_NETNSID (4.0), and IFLA_NEW_IFINDEX (5.13).
+Drivers veth, bridge and dummy are loaded by the kernel when asked for. From 7.1 on CRIU up to 4.2 dumps no network
+namespace at all (https://github.com/checkpoint-restore/criu/issues/3002).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from testinfra.host import Host
+
+from harness.namespaces import check_apart
+from harness.scenario import Facts, Needs, Scenario, Workload
+from harness.witness import assert_unchanged
+
+SCENARIO = Scenario(
+    command=("bin/netns",),
+    sources=("netns.c",),
+    tags=("object", "network", "namespace"),
+    needs=Needs(
+        packages=("iproute2",),
+        config=("CONFIG_NET_NS", "CONFIG_VETH", "CONFIG_BRIDGE", "CONFIG_DUMMY", "CONFIG_IP_MULTIPLE_TABLES"),
+    ),
+)
+
+CORRUPTIONS = {
+    "left": "in the host's own namespace: net:",
+    "address": "'parent_address': .*10.9.8.7",
+    "route": "'parent_route': .*10.9.8.2",
+    "rule": "'parent_rule': ",
+    "port": "'parent_link': .*bridge0",
+    "wire": "what came over the wire: is '0 |wire: nothing can be sent",
+    "setting": "rp_filter: is '0', expected '2'",
+}
+
+# What tells one object of a kind from another and may not change; neither counters nor times.
+LINK = ("ifname", "ifindex", "mtu", "address", "master", "flags", "link", "operstate")
+ADDRESS = ("family", "local", "prefixlen", "broadcast", "scope", "label")
+ROUTE = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric", "prefsrc", "flags")
+RULE = ("priority", "src", "srclen", "dst", "dstlen", "table", "action")
+SPACES = ("parent", "child")
+
+
+def remember(host: Host, workload: Workload) -> Facts:
+    """The workload's own words and what iproute2 shows in both namespaces."""
+    facts = workload.ask()
+    return facts | shown(host, workload.pid, "parent") | shown(host, facts["partner"], "child")
+
+
+def check(host: Host, workload: Workload, before: Facts) -> None:
+    """The same objects as before, then that they work."""
+    names = [name for name in before if name.startswith(SPACES)]
+    own = {name: fact for name, fact in before.items() if name not in names}
+    after = shown(host, workload.pid, "parent") | shown(host, before["partner"], "child")
+    check_apart(workload, own, "net")
+    assert_unchanged(before, after, *names)
+
+
+def shown(host: Host, pid: int, who: str) -> Facts:
+    """The links, addresses, routes and rules of a process's network namespace."""
+
+    def ask(words: str) -> list[dict[str, Any]]:
+        done = host.run(f"nsenter -t {pid} -n ip -json {words}")
+        found: list[dict[str, Any]] = json.loads(done.stdout) if done.rc == 0 and done.stdout.strip() else []
+        return found
+
+    links = ask("-details address")
+    addresses = [dict(entry, dev=link["ifname"]) for link in links for entry in link["addr_info"]]
+    routes = ask("route show table main") + ask("-6 route show table main")
+    return {
+        f"{who}_link": picked(links, LINK) + [kinds(links)],
+        f"{who}_address": picked(addresses, (*ADDRESS, "dev")),
+        f"{who}_route": picked(routes, ROUTE),
+        f"{who}_rule": picked(ask("rule"), RULE),
+    }
+
+
+def picked(entries: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
+    """Entries as text, with the named fields alone, in an order of their own."""
+    return sorted(" ".join(f"{name}={entry[name]}" for name in names if name in entry) for entry in entries)
+
+
+def kinds(links: list[dict[str, Any]]) -> str:
+    """What kind of device each link is, and the bridge's own setting."""
+    found = []
+    for link in links:
+        info = link.get("linkinfo", {})
+        data = info.get("info_data", {})
+        found.append(f"{link['ifname']}:{info.get('info_kind', '')}:{data.get('ageing_time', '')}")
+    return " ".join(sorted(found))
