@@ -1,11 +1,10 @@
-"""File leases: one for reading, one for writing, one that another process is breaking, with a signal of their own.
+"""File leases: one for reading and one for writing, with a signal of their own.
 
 A process that wants a leased file gets EWOULDBLOCK and the holder a real-time signal that names the descriptor
-(F_SETSIG); a reader gets a file leased for reading. The lease that is being broken stays so until the holder
-downgrades it, or until /proc/sys/fs/lease-break-time (45 s) is over.
+(F_SETSIG), once; a reader gets a file leased for reading. A lease given up lets the other in at once.
 
-Leans on the `lock:` lines of /proc/PID/fdinfo (4.1), LEASE BREAKING among them. CRIU wants `--file-locks` on both
-steps.
+Leans on the `lock:` lines of /proc/PID/fdinfo (4.1). CRIU wants `--file-locks` on both steps. A lease that is being
+broken has a scenario of its own, `lease_breaking`.
 """
 
 from __future__ import annotations
@@ -24,6 +23,5 @@ CORRUPTIONS = {
     "weaker": "'write-lease'|write-lease: another process gets error 0",
     "signal": "write-lease_signal|write-lease: the holder is told of descriptor -1",
     "owner": "read-lease: the holder is told of descriptor -1",
-    "unbroken": "breaking",
 }
 """What the self-test can damage, and what `check` must then say."""
