@@ -67,6 +67,8 @@ class Scenario:
     pidfile: str | None = None
     """A file below `/work` that names the root of the tree, where `command` only starts it and ends. CRIU's `--pidfile`
     writes it anew where the pid may be another one after the restore: with a pid namespace."""
+    engine: str = "criu"
+    """What starts, dumps and restores it: `criu`, or a container engine (`harness.migration.engine`)."""
     own_network: bool = False
     """Run the workload in a network namespace of its own, loopback up."""
     sysctls: tuple[str, ...] = ()
@@ -90,6 +92,13 @@ class Workload:
     directory: str = WORK
     hand: str = HAND
     """The program that asks; where the workload runs elsewhere than in a guest, so does this."""
+    inner: int | None = None
+    """The pid by which the process knows itself, where that is another one: in a pid namespace."""
+
+    @property
+    def own_pid(self) -> int:
+        """The pid that the process must find itself to have."""
+        return self.pid if self.inner is None else self.inner
 
     def ask(self, question: str = "report", seconds: float = 30.0) -> Facts:
         """Put a question to the process and return the report that it writes about itself.

@@ -42,7 +42,7 @@ def assert_same_process(workload: Workload, before: Facts, after: Facts) -> None
 
     Raises AssertionError naming what differs: pid, nonce, a counter that went back or stood still, its chain.
     """
-    assert after["pid"] == before["pid"] == workload.pid, "the process has another pid"
+    assert after["pid"] == before["pid"] == workload.own_pid, "the process has another pid"
     assert after["remembered_pid"] == after["pid"], "the pid is not the one that the process had at start"
     assert after["nonce"] == before["nonce"], "the nonce in memory changed: this is another process"
     assert after["ticks"] > before["ticks"], "the counter did not go on"

@@ -31,6 +31,7 @@ from harness.matrix.plan import Kind, Task
 from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import Checkpoint, Manifest
 from harness.migration.criu import DUMP_DONE, RESTORE_DONE
+from harness.migration.engine import Engine, engine_of
 from harness.migration.site import CriuRun, Site, as_log, images_size
 from harness.report.sanitize import visible
 from harness.scenario import Facts, Workload
@@ -176,9 +177,9 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Subject) -> None:
         payload = reference.payload(image, lab.cache)
         scenario = reference.scenario
         site.tune(scenario.sysctls)
-        pid = site.start(payload, scenario.command, scenario.own_network)
         story.commands["workload"] = scenario.command
-        workload = Workload(site.host, pid)
+        workload, commands = engine_of(scenario).start(site, payload, scenario)
+        story.commands.update(commands)
         reference.ready(site.host, workload)
         if scenario.pidfile is not None:
             pid = site.adopt(scenario.pidfile)
@@ -196,13 +197,14 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Subject) -> None:
 
 def _dump(lab: Lab, site: Site, story: Story, reference: Subject, workload: Workload, facts: Facts) -> None:
     scenario = reference.scenario
-    options = _options(site, (*scenario.criu, *scenario.dump))
+    engine = engine_of(scenario)
+    _require_options(site, (*scenario.criu, *scenario.dump))
     with story.during(Phase.DUMP):
-        done = site.dump(workload.pid, options, scenario.around)
+        done = engine.dump(site, workload, scenario)
         story.commands["dump"] = done.argv
         story.in_guest(done.seconds)
         try:
-            _believe(site, story, done, "dump", DUMP_DONE)
+            _believe(site, story, engine, done, "dump", DUMP_DONE)
         except CriuFailed as failure:
             # 128 and more: a signal killed it, which is no refusal
             refusal = scenario.refusal if done.returncode < 128 else None
@@ -233,30 +235,30 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Subject, workload: Work
 def _restore(lab: Lab, site: Site, story: Story, reference: Subject, checkpoint: Checkpoint) -> None:
     _require_features(lab, site, story, reference)
     scenario = reference.scenario
-    options = _options(site, (*scenario.criu, *scenario.restore))
+    engine = engine_of(scenario)
+    _require_options(site, (*scenario.criu, *scenario.restore))
     with story.during(Phase.TRANSFER):
         story.image_bytes = checkpoint.manifest.image_bytes
         site.tune(scenario.sysctls)
         site.insert(checkpoint)
     with story.during(Phase.RESTORE):
-        done = site.restore(checkpoint, options, scenario.around)
-        story.commands["restore"] = done.argv
+        done, commands = engine.restore(site, checkpoint, scenario)
+        story.commands.update(commands | {"restore": done.argv})
         story.in_guest(done.seconds)
         if scenario.around and done.returncode == UNFIT:
             raise CannotRun(f"{story.task.destination} cannot hold {reference.name}, which says so itself")
         if done.returncode != 0:
-            _believe(site, story, done, "restore", RESTORE_DONE)
+            _believe(site, story, engine, done, "restore", RESTORE_DONE)
     try:
         with story.during(Phase.CHECK):
             before = site.backend.seconds
-            pid = checkpoint.manifest.pid if scenario.pidfile is None else site.adopt(scenario.pidfile)
-            workload = Workload(site.host, pid)
+            workload = engine.restored(site, checkpoint, scenario)
             reference.check(site.host, workload, checkpoint.manifest.facts)
             story.in_guest(site.backend.seconds - before)
     finally:
         # Where CRIU never finished, a check that fails says nothing of its own, and one that passes must be fooled.
         with story.during(Phase.RESTORE):
-            _believe(site, story, done, "restore", RESTORE_DONE)
+            _believe(site, story, engine, done, "restore", RESTORE_DONE)
         story.phase = Phase.CHECK
 
 
@@ -276,20 +278,31 @@ def _require_features(lab: Lab, site: Site, story: Story, reference: Subject) ->
         )
 
 
-def _options(site: Site, wanted: tuple[str, ...]) -> tuple[str, ...]:
+def _require_options(site: Site, wanted: tuple[str, ...]) -> None:
     if missing := site.criu.missing(wanted):
         raise CannotRun(f"CRIU {site.criu.version} does not know {', '.join(missing)}")
-    return wanted
 
 
-def _believe(site: Site, story: Story, done: CriuRun, name: str, words: str) -> None:
-    """Raise `CriuFailed` unless CRIU's log says that it is done. Its exit code is no proof either way."""
+def _believe(site: Site, story: Story, engine: Engine, done: CriuRun, name: str, words: str) -> None:
+    """Raise `CriuFailed` unless CRIU's log says that it is done. Its exit code is no proof either way.
+
+    Raises `CannotRun` if it never came to CRIU, because the engine was built without it and says so.
+    """
     if not story.logs.get(name):
         story.logs.update(site.logs(story.directory))
-    path = story.logs.get(name)
-    log = path.read_text("utf-8", "replace") if path else ""
+    log, output = (_text(story.logs.get(stem)) for stem in (name, "criu"))
+    if not log and (reason := engine.incapable(output)):
+        raise CannotRun(f"{engine.name} cannot do it in {story.task.userland}: {reason}")
+    complaint = engine.complaint(done, output)
     if words not in log:
-        raise CriuFailed(first_error(log) or f"criu {name} ended with {done.returncode} and gave no reason")
+        silence = f"criu {name} ended with {done.returncode} and gave no reason"
+        raise CriuFailed(first_error(log) or complaint or silence)
+    if complaint:
+        raise CriuFailed(complaint)
+
+
+def _text(path: Path | None) -> str:
+    return path.read_text("utf-8", "replace") if path else ""
 
 
 def _collect(site: Site, story: Story) -> None:

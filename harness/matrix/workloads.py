@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -17,8 +17,11 @@ from harness.errors import ConfigError
 from harness.images import Image
 from harness.images.workload import compile_workload, local_headers
 from harness.migration.site import make_payload
-from harness.scenario import Facts, Scenario, Workload
+from harness.scenario import Facts, Needs, Scenario, Workload
 from harness.witness import assert_steady, assert_unharmed
+
+NAMESPACES = ("CONFIG_PID_NS", "CONFIG_NET_NS", "CONFIG_IPC_NS", "CONFIG_UTS_NS", "CONFIG_CGROUPS")
+"""What every container engine asks of a kernel."""
 
 
 class Subject(Protocol):
@@ -72,16 +75,25 @@ class Reference:
         return tuple(self.path.parent / name for name in self.scenario.sources)
 
     @property
+    def inside(self) -> Reference | None:
+        """The scenario whose workload runs in this one's container: what this module does not define is that one's."""
+        found: Reference | None = getattr(self.module, "INSIDE", None)
+        return found
+
+    @property
     def sha256(self) -> str:
         """Changes with the module and every file that it brings."""
         files = {self.path, *(header for source in self.sources for header in local_headers(source))}
         files |= {self.path.parent / name for name in self.scenario.files}
+        if self.inside is not None:
+            files.add(self.inside.path)
         return key_of(files=sorted((path.name, sha256_of(path)) for path in files))
 
     @property
     def corruptions(self) -> dict[str, str]:
         """What the self-test can damage; name to a regular expression for what `check` must then say."""
-        return dict(getattr(self.module, "CORRUPTIONS", {}))
+        inherited = self.inside.corruptions if self.inside is not None else {}
+        return dict(getattr(self.module, "CORRUPTIONS", inherited))
 
     def ready(self, host: Host, workload: Workload) -> None:
         """Wait until the state to be dumped has been reached. Raises AssertionError if it is not."""
@@ -117,7 +129,8 @@ class Reference:
             workload.ask(f"corrupt {what}")
 
     def _own(self, name: str) -> Callable[..., Any] | None:
-        return getattr(self.module, name, None)
+        inherited = self.inside._own(name) if self.inside is not None else None
+        return getattr(self.module, name, inherited)
 
     def payload(self, image: Image, cache: Cache) -> Path:
         """A tar with the workload's programs for one userland. Raises `ImageError` if a source does not compile."""
@@ -126,6 +139,24 @@ class Reference:
             files[Path(name).name] = self.path.parent / name
         key = key_of(files={name: sha256_of(path) for name, path in files.items()})
         return cache.entry("payloads", key, lambda d: make_payload(d / "payload.tar", files)) / "payload.tar"
+
+
+def contained(scenario: Scenario, engine: str, needs: Needs) -> Scenario:
+    """The same workload as the first process of a container; `needs` are the engine's, on top of its own."""
+    own = scenario.needs
+    return replace(
+        scenario,
+        engine=engine,
+        # the container has one of its own anyhow
+        own_network=False,
+        tags=("container", *(("network",) if scenario.own_network else ())),
+        needs=Needs(
+            packages=(*own.packages, *needs.packages),
+            config=(*own.config, *NAMESPACES, *needs.config),
+            kernel=needs.kernel or own.kernel,
+            features=(*own.features, *needs.features),
+        ),
+    )
 
 
 def is_scenario(path: Path) -> bool:

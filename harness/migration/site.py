@@ -17,14 +17,18 @@ from harness.guests.agent import CommandResult
 from harness.guests.backend import GuestBackend, guest_host
 from harness.guests.guest import Guest
 from harness.migration.checkpoint import Checkpoint
-from harness.migration.criu import Criu, known_options
+from harness.migration.criu import LOGS, Criu, known_options
 
+ENGINE_OUTPUT = f"{LOGS}/criu.out"
+"""What CRIU, or the engine that calls it, says besides its log."""
 _LAB = "/run/kmatrix/lab"
 _TAR_RECORD = 512 * 512
 """Bytes; `lab pack` writes whole records (tar -b 512)."""
 _TAR_END = 1024
 """Zeros that end every tar."""
 _LAB_SOURCE = Path(__file__).parent / "guest" / "lab.sh"
+_CONTAINER = "/run/kmatrix/container"
+_CONTAINER_SOURCE = _LAB_SOURCE.with_name("container.sh")
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,43 @@ class Site:
         deadline = Deadline.after(self._timeouts.restore)
         return self._criu(argv, self._step("restore", checkpoint.manifest.uptime, *argv, deadline=deadline))
 
+    def unpack(self, uptime: str = "0") -> None:
+        """Unpack the input for a container engine; `uptime` is that of the guest which dumped it."""
+        self._step("unpack", uptime, deadline=Deadline.after(self._timeouts.start))
+        self.guest.write(_CONTAINER, _CONTAINER_SOURCE.read_bytes(), self._soon())
+
+    def contain(self, *step: str) -> None:
+        """One of the steps of `container.sh`. Raises `GuestCommandFailed`."""
+        self._container(*step)
+
+    def lay(self, files: dict[str, str]) -> None:
+        """Write files, path to text; a directory that one needs is made."""
+        directories = sorted({str(Path(path).parent) for path in files})
+        if directories:
+            self.guest.run("/bin/mkdir", "-p", *directories, deadline=self._soon())
+        for path, text in files.items():
+            self.guest.write(path, text.encode(), self._soon())
+
+    def require(self, name: str, argv: tuple[str, ...]) -> None:
+        """Run a container engine's command that must succeed. Raises `GuestCommandFailed` with its own words."""
+        done = self._step("dump", *argv, deadline=Deadline.after(self._timeouts.start))
+        if (code := int(done.text.split()[0])) != 0:
+            words = self.guest.run("/bin/cat", ENGINE_OUTPUT, deadline=self._soon()).text.strip()
+            raise GuestCommandFailed(f"{argv[0]} {name} ended with {code}: {words}")
+
+    def dump_by(self, argv: tuple[str, ...]) -> CriuRun:
+        """Have a container engine checkpoint."""
+        return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.dump)))
+
+    def restore_by(self, argv: tuple[str, ...]) -> CriuRun:
+        """Have a container engine restore what was unpacked."""
+        return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.restore)))
+
+    def find(self, argv: tuple[str, ...]) -> tuple[int, int]:
+        """The pid that a container engine's command prints, and the pid by which that process knows itself."""
+        pid, inner = self._container("find", *argv).text.split()
+        return int(pid), int(inner)
+
     def logs(self, directory: Path) -> dict[str, Path]:
         """Bring CRIU's logs, dmesg and the workload's output out; name to file."""
         self.guest.empty_out()
@@ -165,6 +206,14 @@ class Site:
         if done.returncode != 0:
             words = done.stderr.decode("utf-8", "replace").strip()
             raise GuestCommandFailed(f"lab {arguments[0]} ended with {done.returncode}: {words}")
+        return done
+
+    def _container(self, *arguments: str) -> CommandResult:
+        deadline = Deadline.after(self._timeouts.start)
+        done = self.guest.run("/bin/sh", _CONTAINER, *arguments, deadline=deadline)
+        if done.returncode != 0:
+            words = done.stderr.decode("utf-8", "replace").strip()
+            raise GuestCommandFailed(f"container {arguments[0]} ended with {done.returncode}: {words}")
         return done
 
     def _criu(self, argv: tuple[str, ...], done: CommandResult) -> CriuRun:

@@ -9,6 +9,7 @@
 #   lab dump COMMAND...                run CRIU, print its exit code, its seconds and the uptime
 #   lab pack                           write work directory and images to the out port
 #   lab restore UPTIME COMMAND...      unpack the input, run CRIU, print its exit code and its seconds
+#   lab unpack UPTIME                  unpack the input and no more, for a container engine
 #   lab clean                          end the workload, forget its files
 #   lab logs                           write the logs to the out port
 set -u
@@ -89,25 +90,38 @@ timed() {
 	echo "$code $started $now"
 }
 
-restore() {
-	dumped_at=$1
-	shift
-	unpack
-	# Without time namespaces (before 5.6) CLOCK_MONOTONIC of the restored process is this kernel's. A guest younger
-	# than the one that dumped would be the lab's doing, not the kernel's: wait until it is older.
-	if [ ! -e /proc/self/ns/time ]; then
+# Without time namespaces (before 5.6) CLOCK_MONOTONIC of the restored process is this kernel's. A guest younger than the
+# one that dumped would be the lab's doing, not the kernel's: wait until it is older.
+grow_older() {
+	[ -e /proc/self/ns/time ] && return
+	uptime
+	while [ "${now%.*}" -le "${1%.*}" ]; do
+		sleep 0.1
 		uptime
-		while [ "${now%.*}" -le "${dumped_at%.*}" ]; do
-			sleep 0.1
-			uptime
-		done
-	fi
+	done
+}
+
+restore() {
+	unpack
+	grow_older "$1"
+	shift
 	timed "$@"
+}
+
+# A container of an earlier cell: the engine's own state is outside the two directories that are removed.
+end_containers() {
+	for runtime in runc crun; do
+		[ -d "/run/$runtime/kmatrix" ] && "$runtime" delete --force kmatrix
+	done
+	[ -d /run/containers ] && podman --storage-driver vfs rm --all --force
+	[ -d $WORK/container/rootfs ] && [ -e $WORK/container/config ] && lxc-stop -P $WORK -n container --kill
+	[ -e /run/netns/kmatrix ] && ip netns delete kmatrix
 }
 
 # Only for guests that are not reset between cells. The input disk changes under the guest's page cache.
 clean() {
 	read -r pid <$CHECKPOINT/pid && kill -KILL -- "-$pid" 2>/dev/null
+	end_containers >/dev/null 2>&1
 	rm -rf $WORK $CHECKPOINT
 	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
 	dmesg --clear
@@ -116,8 +130,15 @@ clean() {
 
 logs() {
 	dmesg >$CHECKPOINT/logs/dmesg.log 2>&1
+	# liblxc has CRIU write its log beside the images
+	for log in $CHECKPOINT/images/dump.log $CHECKPOINT/images/restore.log; do
+		[ -e $log ] && mv $log $CHECKPOINT/logs/
+	done
 	set -- -C $CHECKPOINT/logs .
-	[ -e $WORK/stdout.log ] && set -- "$@" -C $WORK --transform s/^stdout.log/workload.log/ stdout.log
+	# a container's workload has its directory, and its output, on a volume
+	place=$WORK
+	[ -e $WORK/volume ] && place=$WORK/volume
+	[ -e $place/stdout.log ] && set -- "$@" -C $place --transform s/^stdout.log/workload.log/ stdout.log
 	exec tar -cf $OUT "$@"
 }
 
@@ -131,6 +152,7 @@ adopt) adopt "$@" ;;
 dump) timed "$@" ;;
 pack) exec tar -cf $OUT -b 512 -C / work checkpoint/images checkpoint/pid ;;
 restore) restore "$@" ;;
+unpack) unpack && grow_older "$1" ;;
 clean) clean ;;
 logs) logs ;;
 *) fail "no step $step" ;;
