@@ -1,8 +1,8 @@
 """memcached and its clients in one tree: items, an expiry, half a request, half an answer.
 
 Three TCP connections stay open through the move: one asks; of one the server has read half of a value that is being
-set; the client of one has read the first line of a big answer and lets the rest lie in both ends' queues and in the
-server's memory. Nothing of it is on any disk.
+set; the client of one has read the first line of a big answer and lets the rest lie in both ends' queues. Nothing of
+it is on any disk.
 
 Leans on what `tcp` leans on (a receive queue that is full: SIOCINQ, TCP_REPAIR_WINDOW since 4.8), on epoll, eventfds
 between the threads (4 and more, through libevent), and on time namespaces (5.6): memcached counts seconds on

@@ -1,7 +1,6 @@
 """Starts memcached and stays its client on three connections: one that asks, one in the middle of a request, one that
 has read half of an answer."""
 
-# ruff: noqa: PTH100 - pathlib is dear
 import os
 import signal
 
