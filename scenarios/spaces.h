@@ -29,6 +29,35 @@ static inline void join_starter(const char *kind, int flag)
 		die(path);
 }
 
+/*
+ * Only a child can be the first process of a new pid namespace. The starter leaves its pid, as it is outside, in the
+ * file `pid` and ends when the state has been reached. `prepare` brings the starter into the namespace.
+ */
+static inline void start_as_init(void (*prepare)(void))
+{
+	pid_t init;
+	FILE *file;
+
+	prepare();
+	init = fork();
+	if (init < 0)
+		die("fork");
+	if (init == 0) {
+		if (setsid() < 0)
+			die("setsid");
+		return;
+	}
+	file = fopen("pid", "we");
+	if (!file || fprintf(file, "%d\n", init) < 0 || fclose(file))
+		die("pid");
+	while (access("ready", F_OK))
+		if (waitpid(init, NULL, WNOHANG))
+			die("the first process has ended");
+		else
+			sleep_ms(2);
+	exit(0);
+}
+
 /* Write a setting in one write, as the kernel wants it. Returns whether it was taken. */
 __attribute__((format(printf, 2, 3))) static inline bool put_text(const char *path, const char *format, ...)
 {
