@@ -15,7 +15,7 @@ from typing import Any
 from harness.scenario import Facts
 
 _KERNEL_OWN = ("[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]")
-"""Mappings that the kernel makes. Another kernel's have other sizes, and CRIU keeps the old vDSO's code in its place."""
+"""Mappings that the kernel makes. Another kernel has others, and CRIU keeps the old vDSO code in its place."""
 _MOUNT = re.compile(
     r"^\S+ \S+ \S+ (?P<root>\S+) (?P<point>\S+) (?P<options>\S+) (?P<tags>.*?)- (?P<type>\S+) "
 )
