@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.matrix.cell import Cell, Isolation, Outcome, Phase
+from harness.matrix.cell import Cell, Isolation, Outcome, Phase, Reason
 from harness.matrix.ledger import FILE, Attempt, KernelIdentity
 
 KERNELS = (
@@ -40,6 +40,9 @@ ERRORS = (
 )
 
 
+_REASONS = {Outcome.SKIP: Reason.NEED, Outcome.ERROR: Reason.LAB}
+
+
 def identity(label: str) -> KernelIdentity:
     """What a label stands for in these runs."""
     known = {name: (release, version) for name, release, version in KERNELS}
@@ -67,7 +70,10 @@ def attempt(cell: Cell, outcome: Outcome = Outcome.PASS, **changes: Any) -> Atte
             "console": f"logs/{cell.scenario}/console.log",
         },
     )
-    return replace(made, **changes)
+    made = replace(made, **changes)
+    if made.outcome is not Outcome.PASS and made.reason is None and "reason" not in changes:
+        made = replace(made, reason=_REASONS.get(made.outcome, Reason.CRIU))
+    return made
 
 
 def cells(kernels: tuple[str, ...], scenarios: tuple[str, ...], userland: str = "trixie") -> Iterator[Cell]:

@@ -23,6 +23,7 @@ from harness.matrix.cell import Cell, Outcome, Phase
 from harness.report import frames, rundir, terminal
 from harness.report.show import show
 from harness.report.write import summarise, write_reports
+from harness.verdict.verdict import Verdict
 
 LABELS = tuple(label for label, _, _ in ledgers.KERNELS)
 FORWARD = Cell("trixie", "cold", "redis", "debian-6.1-oldest", "debian-6.12")
@@ -68,7 +69,7 @@ def test_squares_count_passes_and_name_the_worst(tmp_path: Path) -> None:
         ledgers.attempt(Cell.baseline("trixie", "redis", "debian-6.12")),
         ledgers.attempt(replace(FORWARD, scenario="pipes"), Outcome.FAIL, final=False),
     ]
-    cells = frames.cell_states(rundir.load(ledgers.write_run(tmp_path, tried)))
+    cells = summarise(ledgers.write_run(tmp_path, tried)).cells
     assert len(cells) == 5
     assert cells.set_index("cell").loc[str(BACKWARD), "attempts"] == 2
     assert frames.lookup(frames.squares(cells)) == {
@@ -92,9 +93,14 @@ def test_causes_join_what_only_numbers_tell_apart(tmp_path: Path) -> None:
     tried += [
         ledgers.attempt(replace(BACKWARD, scenario=f"s{n}"), Outcome.SKIP, error="no") for n in range(9)
     ]
-    causes = frames.causes(frames.cell_states(rundir.load(ledgers.write_run(tmp_path, tried))))
+    causes = frames.causes(summarise(ledgers.write_run(tmp_path, tried)).cells)
     found = [(c.outcome, c.phase, len(c.cells)) for c in causes]
-    assert found == [(Outcome.FAIL, "restore", 3), (Outcome.FAIL, "dump", 1), (Outcome.SKIP, "check", 9)]
+    assert found == [(Outcome.FAIL, "dump", 1), (Outcome.FAIL, "restore", 3), (Outcome.SKIP, "check", 9)]
+    assert [cause.worst for cause in causes] == [
+        Verdict.SOURCE_BROKEN,
+        Verdict.UNDETERMINED,
+        Verdict.WORKLOAD_NEEDS,
+    ]
 
 
 def test_kernels_are_in_the_plans_order_and_else_by_version(tmp_path: Path) -> None:
@@ -114,7 +120,7 @@ def test_terminal_fits_and_says_everything_without_colour(run: Path) -> None:
     assert max(map(cell_len, text.splitlines()[:-1])) <= 100
     assert re.search(r"debian-5\.10 +✓ 6/6 pass ", text)
     assert "baseline" in text
-    assert "✗ fail in restore" in text
+    assert re.search(r"^✗ .*source broken · in dump · \d+ cells", text, re.M)
     assert SOCKETS in text
     assert re.search(r"^180 cells: \d+ pass, \d+ fail", text, re.M)
     assert text.endswith(f"{run}\n")

@@ -12,6 +12,7 @@ from harness.matrix.ledger import Attempt, KernelIdentity
 from harness.verdict.attribution import attribute
 from harness.verdict.known import Blame, KnownBreakages, load
 from harness.verdict.order import Direction
+from harness.verdict.signature import normalize
 from harness.verdict.verdict import Judgement, Verdict
 
 KERNELS = {
@@ -43,7 +44,15 @@ def said(
     criu: str = "4.1.1",
 ) -> Attempt:
     kernels = {"source": KERNELS[cell.source], "destination": KERNELS[cell.destination]}
-    made = {"phase": phase, "reason": reason, "error": error, "criu": criu, "kernels": kernels}
+    signature = normalize(error) if error else None
+    made = {
+        "signature": signature,
+        "phase": phase,
+        "reason": reason,
+        "error": error,
+        "criu": criu,
+        "kernels": kernels,
+    }
     return ledgers.attempt(cell, outcome, **made)
 
 
@@ -83,12 +92,27 @@ def test_a_patched_kernel_of_the_same_version_is_to_blame_as_a_newer_one_is(know
 
 
 @pytest.mark.parametrize("phase", [Phase.RESTORE, Phase.DUMP])
-def test_a_destination_whose_own_diagonal_fails_is_broken(known: KnownBreakages, phase: Phase) -> None:
+def test_a_destination_whose_own_diagonal_fails_alike_is_broken(known: KnownBreakages, phase: Phase) -> None:
     cell = move("old", "new")
     attempts = [said(move("old", "old")), red(move("new", "new"), phase), red(cell, Phase.RESTORE)]
     found = judge(known, attempts, cell)
     assert found.verdict is Verdict.DESTINATION_BROKEN
     assert found.blame is Blame.UNKNOWN
+
+
+def test_a_diagonal_that_cannot_be_dumped_for_another_reason_says_nothing_of_restores(
+    known: KnownBreakages,
+) -> None:
+    cell, own = move("new", "5.10"), red(move("5.10", "5.10"), Phase.DUMP, RESEQ)
+    attempts = [said(move("new", "new")), own, red(cell, Phase.RESTORE)]
+    found = judge(known, attempts, cell)
+    assert found.verdict is Verdict.UNDETERMINED
+    assert found.settle == "kmatrix run --userlands '*' --scenarios tcp --kernels new,5.10"
+    # what is known to need just such a move is explained all the same
+    found = judge(known, [*attempts[:2], red(cell, Phase.RESTORE, SOCKET)], cell)
+    assert (found.verdict, found.known) == (Verdict.BACKWARD_ONLY, "so-buf-lock")
+    assert "so-buf-lock is known to need such a move" in found.why
+    assert found.settle is None
 
 
 def test_a_source_that_cannot_be_dumped_is_broken_and_nothing_else_matters(known: KnownBreakages) -> None:

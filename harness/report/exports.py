@@ -18,7 +18,7 @@ JSON_FILE = "matrix.json"
 CSV_FILE = "matrix.csv"
 
 _FORMULA = ("=", "+", "-", "@")
-_GUEST_TEXT = ("error", "signature")
+_FREE_TEXT = ("error", "signature", "why", "settle", "remedy")
 
 
 def as_json(run: Run, cells: pd.DataFrame) -> str:
@@ -31,6 +31,7 @@ def as_json(run: Run, cells: pd.DataFrame) -> str:
         "kernels": run.kernels,
         "planned": run.planned,
         "counts": {str(outcome): n for outcome, n in frames.counts(cells["outcome"]).items()},
+        "verdicts": {str(verdict): n for verdict, n in frames.verdict_counts(cells["verdict"]).items()},
         "cells": _records(cells),
         "squares": _records(frames.squares(cells).reset_index()),
         "baselines": _records(frames.squares(cells, baselines=True).reset_index()),
@@ -54,7 +55,7 @@ def _value(value: object) -> object:
 def as_csv(cells: pd.DataFrame) -> str:
     """One line a cell. Guest text is made visible, and can be no formula in a spreadsheet."""
     safe = cells.copy()
-    for name in _GUEST_TEXT:
+    for name in _FREE_TEXT:
         safe[name] = pd.Series([_plain(value) for value in safe[name]], index=safe.index, dtype=object)
     return safe.to_csv(index=False, lineterminator="\n")
 

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from harness.matrix.cell import Outcome
 from harness.report import frames
+from harness.report.frames import Cause
 from harness.report.rundir import Run
 from harness.report.sanitize import visible
 from harness.report.terminal import GLYPHS
@@ -96,10 +97,17 @@ def _causes(cells: pd.DataFrame) -> Iterator[str]:
         named = list(dict.fromkeys(scenarios[cell] for cell in cause.cells))
         moves = list(dict.fromkeys("→".join(pairs[cell]) for cell in cause.cells))
         yield (
-            f"- {GLYPHS[cause.outcome]} **{cause.outcome}** in {cause.phase}, {len(cause.cells)} cells: "
+            f"- {GLYPHS[cause.outcome]} **{cause.worst}** in {cause.phase}, {len(cause.cells)} cells: "
             f"{_text(cause.error[:_ERROR] or 'no error line')}\n"
+            f"{_known(cause)}"
             f"  - scenarios: {_listed(named)}\n  - moves: {_listed(moves)}"
         )
+
+
+def _known(cause: Cause) -> str:
+    if not cause.known:
+        return ""
+    return f"  - known: {_text(', '.join(cause.known))} ({_text(cause.interface)}), blame: {cause.blame}\n"
 
 
 def _listed(names: list[str]) -> str:

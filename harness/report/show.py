@@ -13,7 +13,9 @@ from harness.matrix.ledger import Attempt
 from harness.report.rundir import Run, load
 from harness.report.sanitize import visible, visible_lines
 from harness.report.terminal import GLYPHS
+from harness.report.verdicts import judge
 from harness.verdict.signature import first_error
+from harness.verdict.verdict import Judgement
 
 _AROUND = 6
 """Lines of a CRIU log before the first true error; as many stand behind it."""
@@ -37,11 +39,29 @@ def show(run_dir: Path, name: str) -> str:
     if not attempts:
         raise _unknown(run, cell)
     lines = [visible(str(cell)), ""]
+    if cell in run.final:
+        lines += [*_judgement(judge(run)[cell]), ""]
     for attempt in attempts:
         lines += [*_attempt(run, attempt), ""]
     if cell not in run.final:
         lines += ["No attempt is its last word yet.", ""]
     return "\n".join(lines)
+
+
+def _judgement(judgement: Judgement) -> Iterator[str]:
+    yield f"{judgement.verdict}: {visible(judgement.why)}"
+    facts = {
+        "direction": str(judgement.direction),
+        "blame": judgement.blame and str(judgement.blame),
+        "known": judgement.known,
+        "looks like": ", ".join(judgement.looks_like),
+        "interface": judgement.interface,
+        "helps": judgement.remedy,
+        "settle": judgement.settle,
+    }
+    for key, value in facts.items():
+        if value:
+            yield f"  {key:<12}{visible(value)}"
 
 
 def _unknown(run: Run, cell: Cell) -> ConfigError:

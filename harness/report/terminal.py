@@ -43,7 +43,7 @@ def render(run: Run, cells: pd.DataFrame, *, colour: bool = False, width: int = 
     if blocks:
         blocks.append(_legend())
     blocks.append(_reasons(frames.causes(cells), colour, width))
-    blocks.append(_counts(run, cells, colour))
+    blocks.append(_counts(run, cells, colour, width))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -105,14 +105,16 @@ def _reasons(causes: Sequence[Cause], colour: bool, width: int) -> str:
         return ""
     lines = ["What did not pass, worst first:"]
     for cause in causes[:_CAUSES]:
-        head = f"{GLYPHS[cause.outcome]} {cause.outcome} in {cause.phase} · {len(cause.cells)} cells"
-        lines += ["", _paint(head.replace(" 1 cells", " 1 cell"), cause.outcome, colour)]
+        told = ", ".join(str(v) if len(cause.verdicts) == 1 else f"{n} {v}" for v, n in cause.verdicts)
+        head = f"{GLYPHS[cause.outcome]} {told} · in {cause.phase} · {len(cause.cells)} cells"
+        lines += ["", _paint(_fit(head.replace(" 1 cells", " 1 cell"), width), cause.outcome, colour)]
         lines += textwrap.wrap(
             visible(cause.error or "no error line", 400),
             width - 4,
             initial_indent="    ",
             subsequent_indent="    ",
         )[:3]
+        lines += [_fit(f"    {line}", width) for line in _knowledge(cause)]
         lines += [_fit(f"      {visible(cell, 200)}", width) for cell in cause.cells[:_CELLS]]
         if len(cause.cells) > _CELLS:
             lines.append(f"      … and {len(cause.cells) - _CELLS} more")
@@ -122,13 +124,32 @@ def _reasons(causes: Sequence[Cause], colour: bool, width: int) -> str:
     return "\n".join(_fit(line, width) if "\x1b" not in line else line for line in lines)
 
 
-def _counts(run: Run, cells: pd.DataFrame, colour: bool) -> str:
+def _knowledge(cause: Cause) -> list[str]:
+    """What is known of a cause, a line each."""
+    lines = []
+    if cause.known:
+        lines.append(f"known: {', '.join(cause.known)} · {cause.interface} · blame: {cause.blame}")
+    elif cause.outcome is Outcome.FAIL:
+        lines.append(f"not known before · blame: {cause.blame or 'nobody'}")
+    if cause.looks_like:
+        lines.append(
+            f"looks like, in other versions than those it is known for: {', '.join(cause.looks_like)}"
+        )
+    if cause.remedy:
+        lines.append(f"what helps: {cause.remedy}")
+    return lines
+
+
+def _counts(run: Run, cells: pd.DataFrame, colour: bool, width: int) -> str:
     tally = frames.counts(cells["outcome"])
     parts = [_paint(f"{n} {outcome}", outcome, colour) for outcome, n in tally.items() if n]
     done = sum(tally.values())
     of = f"{done} cells" if done == run.planned else f"{done} of {run.planned} cells"
     state = "" if run.facts.get("finished") else "  (the run has not finished)"
-    return f"{of}: {', '.join(parts) or 'none has ended yet'}{state}\n{from_here(run.directory)}"
+    verdicts = frames.verdict_counts(cells["verdict"])
+    meaning = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
+    counted = f"{of}: {', '.join(parts) or 'none has ended yet'}{state}"
+    return "\n".join([counted, *textwrap.wrap(meaning, width), str(from_here(run.directory))])
 
 
 def _fit(line: str, width: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.matrix.cell import Outcome
-from harness.report import exports, frames, page, pairs, terminal
+from harness.report import exports, frames, page, pairs, terminal, verdicts
 from harness.report.rundir import Run, load, write_atomically
 
 
@@ -34,7 +34,7 @@ class Summary:
 def summarise(run_dir: Path) -> Summary:
     """Read a run and count it, writing nothing. Raises HarnessError if there is no run to read."""
     run = load(run_dir)
-    cells = frames.cell_states(run)
+    cells = frames.cell_states(run, verdicts.judge(run))
     return Summary(run, cells, frames.counts(cells["outcome"]))
 
 

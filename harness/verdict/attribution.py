@@ -68,12 +68,12 @@ def _judge(
     cell: Cell, attempt: Attempt, states: Mapping[Cell, Attempt], known: KnownBreakages, log: Log | None
 ) -> Judgement:
     going = way(attempt)
-    found = _find(cell, attempt, going, states)
+    match = _match(attempt, known, log) if attempt.outcome is Outcome.FAIL else Match()
+    found = _find(cell, attempt, going, states, match)
     if found.verdict in (Verdict.COMPATIBLE, Verdict.WORKLOAD_NEEDS, Verdict.FLAKY):
         return Judgement(cell, found.verdict, found.why, going)
     if found.verdict is Verdict.LAB_ERROR:
         return Judgement(cell, found.verdict, found.why, going, Blame.LAB)
-    match = _match(attempt, known, log)
     entry = match.breakage
     return Judgement(
         cell,
@@ -85,7 +85,7 @@ def _judge(
         looks_like=tuple(other.id for other in match.outside),
         interface=entry.interface if entry else None,
         remedy=_remedy(match),
-        settle=_settle(cell, found.missing) if found.missing else None,
+        settle=_settle(cell, found.missing, states) if found.missing else None,
     )
 
 
@@ -95,7 +95,11 @@ def _match(attempt: Attempt, known: KnownBreakages, log: Log | None) -> Match:
     if first.breakage or log is None:
         return first
     more = known.match(log(attempt), where)
-    return more if more.breakage else Match(None, tuple(dict.fromkeys((*first.outside, *more.outside))))
+    return (
+        more
+        if more.breakage
+        else Match(None, tuple({entry.id: entry for entry in (*first.outside, *more.outside)}.values()))
+    )
 
 
 def _remedy(match: Match) -> str | None:
@@ -105,13 +109,15 @@ def _remedy(match: Match) -> str | None:
     return " ".join([*parts, *([f"({remedy.text})"] if parts and remedy.text else [remedy.text])]).strip()
 
 
-def _find(cell: Cell, attempt: Attempt, going: Direction, states: Mapping[Cell, Attempt]) -> _Finding:
+def _find(
+    cell: Cell, attempt: Attempt, going: Direction, states: Mapping[Cell, Attempt], match: Match
+) -> _Finding:
     simple = _without_controls(cell, attempt)
     if simple is not None:
         return simple
     if cell.is_diagonal:
         return _diagonal(cell, attempt)
-    return _pair(cell, attempt, going, states)
+    return _pair(cell, attempt, going, states, match)
 
 
 def _without_controls(cell: Cell, attempt: Attempt) -> _Finding | None:
@@ -169,7 +175,9 @@ def _lost_state(attempt: Attempt) -> bool:
     return attempt.phase is Phase.CHECK and attempt.reason in (Reason.CHECK, Reason.DEADLINE)
 
 
-def _pair(cell: Cell, attempt: Attempt, going: Direction, states: Mapping[Cell, Attempt]) -> _Finding:
+def _pair(
+    cell: Cell, attempt: Attempt, going: Direction, states: Mapping[Cell, Attempt], match: Match
+) -> _Finding:
     at_source, at_destination = (_diagonal_of(cell, label) for label in (cell.source, cell.destination))
     source, destination = states.get(at_source), states.get(at_destination)
     if attempt.phase is Phase.DUMP:
@@ -179,11 +187,11 @@ def _pair(cell: Cell, attempt: Attempt, going: Direction, states: Mapping[Cell, 
         )
     if _lost_state(attempt):
         return _Finding(Verdict.STATE_CHANGED, _where_lost(cell, source, destination))
-    if _failed(source) and source is not None and source.phase is not Phase.DUMP:
+    if _restore_failed(source):
         return _Finding(
             Verdict.SOURCE_BROKEN, f"what was dumped under {cell.source} does not even come back there."
         )
-    if _failed(destination):
+    if _tells_of_restores(destination, attempt):
         assert destination is not None, "a diagonal that failed is there"
         return _Finding(Verdict.DESTINATION_BROKEN, _no_criu_there(cell, destination))
     missing = tuple(
@@ -191,23 +199,50 @@ def _pair(cell: Cell, attempt: Attempt, going: Direction, states: Mapping[Cell, 
         for control, state in ((at_source, source), (at_destination, destination))
         if state is None or state.outcome is not Outcome.PASS
     )
-    if missing:
-        return _Finding(
-            Verdict.UNDETERMINED,
-            f"the restore fails, and {' and '.join(_absent(c, states.get(c)) for c in missing)}.",
-            missing,
-        )
+    if missing and not _explained_by_the_move(attempt, match):
+        absent = " and ".join(_absent(control, states.get(control)) for control in missing)
+        return _Finding(Verdict.UNDETERMINED, f"the restore fails, and {absent}.", missing)
+    return _by_direction(cell, going, _evidence(missing, match))
+
+
+def _by_direction(cell: Cell, going: Direction, evidence: str) -> _Finding:
     if going is Direction.BACKWARD:
         return _Finding(
             Verdict.BACKWARD_ONLY,
-            f"both kernels restore their own checkpoints; {cell.destination} is older and lacks "
-            f"what a process of {cell.source} holds.",
+            f"{evidence}; {cell.destination} is older and lacks what a process of {cell.source} holds.",
         )
     return _Finding(
         Verdict.CROSS_KERNEL_BREAKAGE,
-        f"both kernels restore their own checkpoints, and the {_SIDEWAYS[going]} kernel {cell.destination} "
-        f"does not take what was dumped under {cell.source}.",
+        f"{evidence}, and the {_SIDEWAYS[going]} kernel {cell.destination} does not take "
+        f"what was dumped under {cell.source}.",
     )
+
+
+def _evidence(missing: tuple[Cell, ...], match: Match) -> str:
+    if not missing:
+        return "both kernels restore their own checkpoints"
+    assert match.breakage is not None, "without a control only what is known explains a failure"
+    controls = " and ".join(str(control) for control in missing)
+    return f"the control {controls} gave no answer, but {match.breakage.id} is known to need such a move"
+
+
+def _explained_by_the_move(attempt: Attempt, match: Match) -> bool:
+    return match.breakage is not None and match.breakage.needs_a_move(circumstances(attempt))
+
+
+def _restore_failed(control: Attempt | None) -> bool:
+    return control is not None and control.outcome is Outcome.FAIL and control.phase is not Phase.DUMP
+
+
+def _tells_of_restores(diagonal: Attempt | None, attempt: Attempt) -> bool:
+    """Whether a destination's diagonal says that CRIU does not work there.
+
+    One that failed at its dump for a reason of its own says nothing of restores.
+    """
+    if _restore_failed(diagonal):
+        return True
+    failed = diagonal is not None and diagonal.outcome is Outcome.FAIL
+    return failed and diagonal is not None and diagonal.signature == attempt.signature
 
 
 def _where_lost(cell: Cell, source: Attempt | None, destination: Attempt | None) -> str:
@@ -223,33 +258,23 @@ def _where_lost(cell: Cell, source: Attempt | None, destination: Attempt | None)
 
 def _no_criu_there(cell: Cell, diagonal: Attempt) -> str:
     if diagonal.phase is Phase.DUMP:
-        return f"under {cell.destination} CRIU can neither restore this nor dump the same workload."
+        return f"under {cell.destination} CRIU can neither restore this nor dump the same, for one reason."
     return f"CRIU cannot restore under {cell.destination} even what it dumped there."
 
 
-def _failed(control: Attempt | None) -> bool:
-    return control is not None and control.outcome is Outcome.FAIL
-
-
 def _absent(cell: Cell, state: Attempt | None) -> str:
-    return f"the control {cell} was {'not run' if state is None else f'no help ({state.outcome})'}"
+    said = "not run" if state is None else f"no help ({state.outcome} in {state.phase})"
+    return f"the control {cell} was {said}"
 
 
 def _diagonal_of(cell: Cell, label: str) -> Cell:
     return Cell(cell.userland, cell.mode, cell.scenario, label, label)
 
 
-def _settle(cell: Cell, missing: Iterable[Cell]) -> str:
-    """The run that would give the controls."""
-    labels = ",".join(dict.fromkeys(control.source for control in missing))
-    words = [
-        "kmatrix",
-        "run",
-        "--userlands",
-        cell.userland,
-        "--scenarios",
-        cell.scenario,
-        "--kernels",
-        labels,
-    ]
-    return shlex.join(words)
+def _settle(cell: Cell, missing: Iterable[Cell], states: Mapping[Cell, Attempt]) -> str:
+    """The run that would give the controls; one that failed for good needs another CRIU."""
+    failed = [c for c in missing if c in states and states[c].outcome is Outcome.FAIL]
+    labels = [cell.source, cell.destination] if failed else [control.source for control in missing]
+    userlands = "*" if failed else cell.userland
+    words = ["kmatrix", "run", "--userlands", userlands, "--scenarios", cell.scenario]
+    return shlex.join([*words, "--kernels", ",".join(dict.fromkeys(labels))])

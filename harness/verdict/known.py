@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -120,6 +120,10 @@ class Breakage(Model):
             and holds(destination, where.destination)
             and (where.criu is None or holds(criu, where.criu))
         )
+
+    def needs_a_move(self, where: Circumstances) -> bool:
+        """Whether it fits and would not without the move: a checkpoint of the destination's own is not hit."""
+        return self.fits(where) and not self.fits(replace(where, source=where.destination))
 
 
 @dataclass(frozen=True)

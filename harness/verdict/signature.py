@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 NORMALISER = 1
@@ -94,6 +95,16 @@ def first_error(log_text: str) -> str | None:
             return match["error"].rstrip()[:ERROR_LIMIT]
         consequence = consequence or match["error"].rstrip()[:ERROR_LIMIT]
     return consequence and (_silent_cause(lines) or consequence)
+
+
+def error_lines(log_text: str) -> Iterator[str]:
+    """Every line in which CRIU reports an error, without time and pid; harmless ones and consequences too."""
+    for line in log_text.split("\n"):
+        match = _LINE.match(line)
+        if match is not None and match["level"] == "Error":
+            yield match["error"].rstrip()[:ERROR_LIMIT]
+        elif _SILENT_CAUSE.match(text := _STAMPED.sub("", line).strip()):
+            yield text[:ERROR_LIMIT]
 
 
 def _is_harmless(error: re.Match[str], rest: list[str]) -> bool:

@@ -1,0 +1,48 @@
+"""The verdicts of a run, made from its ledger and, where the first error line says too little, from its logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from harness.matrix.cell import Cell
+from harness.matrix.ledger import Attempt
+from harness.report.rundir import Run
+from harness.verdict.attribution import attribute
+from harness.verdict.known import KnownBreakages, load
+from harness.verdict.signature import error_lines
+from harness.verdict.verdict import Judgement
+
+_LOGS = ("restore", "dump")
+_READ = 4 << 20
+"""Bytes of a log that are searched, from its end: the error is what CRIU wrote last."""
+
+
+def judge(run: Run, known: KnownBreakages | None = None) -> dict[Cell, Judgement]:
+    """The judgement of every cell that has its last word. Raises `HarnessError` if `known.yaml` is broken."""
+    return attribute(run.final, known or load(), _reader(run))
+
+
+def _reader(run: Run) -> Callable[[Attempt], Iterable[str]]:
+    """Error lines of an attempt's CRIU logs, read once for all cells that failed alike."""
+    read: dict[tuple[str, str | None], list[str]] = {}
+
+    def lines(attempt: Attempt) -> Iterable[str]:
+        key = (str(attempt.phase), attempt.signature)
+        if key not in read:
+            read[key] = [line for name in _LOGS for line in _errors(run, attempt, name)]
+        return read[key]
+
+    return lines
+
+
+def _errors(run: Run, attempt: Attempt, name: str) -> list[str]:
+    path = run.log(attempt.logs.get(name, ""))
+    if path is None:
+        return []
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _READ))
+            text = file.read(_READ).decode("utf-8", "replace")
+    except OSError:
+        return []
+    return list(error_lines(text))
