@@ -191,7 +191,7 @@ MAPS = [
 MOUNTS = ["21 1 254:0 /work/test / rw,relatime shared:1 - ext4 /dev/vda rw"]
 
 
-def look(ids: str = "20003 1", **changes: object) -> dict[str, Any]:
+def look(ids: str = "20003 1", **changes: Any) -> dict[str, Any]:  # noqa: ANN401
     record = {
         "ids": ids,
         "zombie": False,
@@ -238,7 +238,7 @@ def test_another_kernels_vdso_is_no_harm() -> None:
         ({"ids": "20003 2"}, "other processes: lost 1, new 2"),
     ],
 )
-def test_what_is_not_the_same_is_named(change: dict[str, object], words: str) -> None:
+def test_what_is_not_the_same_is_named(change: dict[str, Any], words: str) -> None:
     before, after = look(), look(**change)
     with pytest.raises(AssertionError, match=words):
         assert_same(processes(before, own_namespaces=True), processes(after, own_namespaces=True))
@@ -282,7 +282,7 @@ GOOD = {"early": False, "signalled": True, "gone": True, "out": "12:00: 5: PASS\
 
 def checked(host: Host, subject: Case) -> None:
     before = copy.deepcopy(look()) | {"pid": 20003}
-    subject.check(host, Workload(host, 20003), before)  # type: ignore[arg-type]  # answers as testinfra's does
+    subject.check(host, Workload(host, 20003), before)
 
 
 def test_a_test_that_passes() -> None:
