@@ -101,5 +101,9 @@ class KernelOops(GuestError):
     """The guest's kernel reported an oops, a BUG or a stall and may still run."""
 
 
+class KernelComplaint(GuestError):
+    """The guest's kernel warned of itself, or tainted itself, and goes on."""
+
+
 class GuestCommandFailed(HarnessError):
     """A command that the lab itself needs failed inside a healthy guest."""

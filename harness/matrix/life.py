@@ -21,10 +21,12 @@ from harness.errors import (
     GuestHang,
     GuestLost,
     HarnessError,
+    KernelComplaint,
     KernelOops,
     KernelPanic,
     Refused,
 )
+from harness.guests import dmesg
 from harness.matrix.cell import Isolation, Outcome, Phase, Reason
 from harness.matrix.lab import Lab
 from harness.matrix.plan import Kind, Task
@@ -45,7 +47,7 @@ UNFIT = 77
 
 # CRIU could not have the pid that it must have: something of the lab's own stood in the way (DESIGN.md, decision 9).
 _PID_TAKEN = re.compile(r"fork.*: File exists|Pid \d+ do not match expected|clone3?.*EEXIST")
-_KERNEL_FAULT = (KernelPanic, KernelOops, GuestHang)
+_KERNEL_FAULT = (KernelPanic, KernelOops, GuestHang, KernelComplaint)
 _CRIU_PHASES = (Phase.DUMP, Phase.RESTORE, Phase.CHECK)
 
 
@@ -145,9 +147,10 @@ def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> N
         else:
             _start_and(lab, site, story, reference)
         site.guest.watch()
+        _listen(site, story)
         story.outcome = Outcome.PASS
     except Exception as failure:  # noqa: BLE001  a scenario is foreign code; whatever it raises is one cell's error
-        story.failure = _diagnosed(site, failure)
+        story.failure = _diagnosed(site, story, failure)
         story.outcome, story.error = judge(story.failure, story.phase)
         if not isinstance(story.failure, CriuFailed):  # whose log says more than where the lab read it
             story.keep("traceback", "".join(traceback.format_exception(story.failure)))
@@ -157,8 +160,23 @@ def live(lab: Lab, site: Site, story: Story, checkpoint: Checkpoint | None) -> N
         story.seconds["evidence"] = round(time.monotonic() - began, 4)
 
 
-def _diagnosed(site: Site, failure: Exception) -> Exception:
-    """A silent agent or a missed deadline may have a graver cause."""
+def _listen(site: Site, story: Story) -> None:
+    """Raise `KernelComplaint` if the kernel warned of itself or tainted itself meanwhile."""
+    if "dmesg" not in story.logs:
+        story.logs.update(site.logs(story.directory))
+    if complaint := dmesg.complaint(_text(story.logs.get("dmesg"))):
+        raise complaint
+
+
+def _diagnosed(site: Site, story: Story, failure: Exception) -> Exception:
+    """A silent agent, a missed deadline, what CRIU or a check says may have a graver cause."""
+    if isinstance(failure, CriuFailed | AssertionError | DeadlineExceeded):
+        try:
+            _listen(site, story)
+        except KernelComplaint as complaint:
+            return complaint
+        except (HarnessError, tarfile.TarError):  # then the guest is what is wrong
+            pass
     if isinstance(failure, GuestLost | DeadlineExceeded):
         try:
             site.guest.watch()

@@ -34,6 +34,12 @@ unpack() {
 	tar -xf $INPUT -C / || fail "cannot unpack the input disk"
 }
 
+# Where a cell's own part of the kernel's messages begins and ends, and how tainted the kernel is there.
+mark() {
+	read -r tainted </proc/sys/kernel/tainted
+	echo "<6>kmatrix: a cell $1, tainted $tainted" >/dev/kmsg
+}
+
 prepare() {
 	for disk in /sys/block/vd*; do
 		serial=
@@ -43,6 +49,7 @@ prepare() {
 	[ -e $INPUT ] || fail "there is no disk with serial input"
 	[ -c $OUT ] || fail "there is no port kmatrix.out"
 	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
+	mark begins
 }
 
 # What a first dump and restore would have the kernel load, and CRIU find out about the kernel, while a workload is
@@ -59,6 +66,7 @@ warm() {
 		nf_tables nft_compat xt_mark xt_tcpudp nf_conntrack_netlink $legacy 2>/dev/null
 	timeout 20 "$1" check >/run/kmatrix/criu-check.log 2>&1
 	echo "exit status $?" >>/run/kmatrix/criu-check.log
+	mark begins
 }
 
 start() {
@@ -126,9 +134,11 @@ clean() {
 	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
 	dmesg --clear
 	echo 1 >/proc/sys/vm/drop_caches
+	mark begins
 }
 
 logs() {
+	mark ends
 	dmesg >$CHECKPOINT/logs/dmesg.log 2>&1
 	# liblxc has CRIU write its log beside the images
 	for log in $CHECKPOINT/images/dump.log $CHECKPOINT/images/restore.log; do
