@@ -1,20 +1,16 @@
 /*
- * A cgroup with limits of its own, a lower one with a process that counts, and an empty one that is frozen. Which
- * controllers there are is the host's choice: limits of those that it has are set.
+ * A cgroup with settings of its own, a lower one with a process that counts, and an empty one that is frozen.
  */
 #include "cgroups.h"
 
 enum question { WHERE };
 
-/* Files and values that no cgroup has by default; memory is large enough never to be reached. */
+/* Files and values that no cgroup has by default. */
 static const struct setting {
 	const char *name, *value;
 } settings[] = {
-	{ "cgroup.max.depth", "7" },	       { "cgroup.max.descendants", "33" },
-	{ "memory.max", "314572800" },	       { "memory.high", "209715200" },
-	{ "memory.low", "1048576" },	       { "memory.swap.max", "10485760" },
-	{ "memory.oom.group", "1" },	       { "pids.max", "77" },
-	{ "cpu.max", "80000 100000" },	       { "cpu.weight", "333" },
+	{ "cgroup.max.depth", "7" },
+	{ "cgroup.max.descendants", "33" },
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
 
@@ -31,22 +27,9 @@ static void answer(unsigned question, char *text)
 static void set_limits(void)
 {
 	for (size_t i = 0; i < SETTINGS; i++) {
-		const char *path = below(upper, settings[i].name);
-
-		if (access(path, W_OK))
-			continue;
-		if (!put_text(path, "%s", settings[i].value))
-			die(path);
+		if (!put_text(below(upper, settings[i].name), "%s", settings[i].value))
+			die(settings[i].name);
 	}
-}
-
-/* What systemd does on a host: a cgroup only has the controllers that its parent passes on. */
-static void pass_on_controllers(void)
-{
-	static const char *const wanted[] = { "+memory", "+pids", "+cpu" };
-
-	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-		put_text(below(cgroup_mount(), "cgroup.subtree_control"), "%s", wanted[i]);
 }
 
 static void start_counter(void)
@@ -75,7 +58,7 @@ static void describe(void)
 {
 	report_text("path", path_of(getpid()));
 	report_text("lower_path", path_of(counter));
-	report_text("controllers", get_text(below(upper, "cgroup.controllers")));
+	report_text("type", get_text(below(upper, "cgroup.type")));
 	report_text("subtree", get_text(below(upper, "cgroup.subtree_control")));
 	report_text("lower_depth", get_text(below(lower, "cgroup.max.depth")));
 	report_text("frozen", get_text(below(frozen, "cgroup.freeze")));
@@ -111,8 +94,7 @@ static void verify(void)
 	strcpy(mine, path_of(getpid()));
 	compare_text("the child's cgroup", ask_partner(WHERE), mine);
 	for (size_t i = 0; i < SETTINGS; i++)
-		if (!access(below(upper, settings[i].name), F_OK))
-			compare_text(settings[i].name, get_text(below(upper, settings[i].name)), settings[i].value);
+		compare_text(settings[i].name, get_text(below(upper, settings[i].name)), settings[i].value);
 	if (!reaches(count, *count + 1))
 		mismatch("the counting process stands still");
 	compare_freezer();
@@ -147,7 +129,6 @@ int main(void)
 					  { 0 } };
 
 	witness_start();
-	pass_on_controllers();
 	enter_cgroup(upper, "kmatrix");
 	set_limits();
 	snprintf(lower, sizeof lower, "%.400s/lower", upper);

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,7 @@ def in_own_network(hand: Path, command: list[str]) -> list[str]:
 def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
     """Starts a scenario's workload in a directory as the lab does; ends it and its children afterwards."""
     started: list[subprocess.Popen[bytes]] = []
+    adopted: list[scenarios.Workload] = []
 
     def run(name: str, directory: Path) -> scenarios.Workload:
         reference = REFERENCES[name]
@@ -124,11 +127,17 @@ def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
         host = testinfra.get_host("local://")
         workload = scenarios.Workload(host, process.pid, str(directory), hand=str(programs.hand))
         reference.ready(host, workload)
+        if reference.scenario.pidfile is not None:
+            workload = replace(workload, pid=int((directory / reference.scenario.pidfile).read_text()))
+            adopted.append(workload)
         return workload
 
     yield run
     for process in started:
         end(process)
+    for workload in adopted:
+        if is_alive(workload.pid):
+            kill(workload)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -142,7 +151,30 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def kill(workload: scenarios.Workload) -> None:
     os.killpg(workload.pid, signal.SIGKILL)
-    os.waitpid(workload.pid, 0)
+    deadline = time.monotonic() + 10
+    while is_alive(workload.pid) and time.monotonic() < deadline:
+        # one that a pidfile names is not this process's child
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(workload.pid, 0)
+        time.sleep(0.01)
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """The lines of /proc/PID/status; none if there is no such process."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {name: words.strip() for name, _, words in (line.partition(":") for line in lines)}
+
+
+def is_alive(pid: int) -> bool:
+    return not status_of(pid).get("State", "Z").startswith(("Z", "X"))
+
+
+def as_known_to_itself(workload: scenarios.Workload) -> scenarios.Workload:
+    """With the pid that the process has in its own pid namespace."""
+    return replace(workload, inner=int(status_of(workload.pid)["NSpid"].split()[-1]))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -152,7 +184,7 @@ def test_check_passes_when_nothing_happened(name: str, start: Start, tmp_path: P
     before = reference.remember(workload.host, workload)
     time.sleep(0.2)
     reference.check(workload.host, workload, before)
-    assert before["pid"] == workload.pid
+    assert before["pid"] == as_known_to_itself(workload).own_pid
 
 
 @pytest.mark.parametrize(("name", "what"), CORRUPTIONS)
@@ -177,9 +209,10 @@ def test_restarted_process_is_noticed(name: str, start: Start, tmp_path: Path) -
     second = start(name, tmp_path)
     with pytest.raises(AssertionError, match="another pid"):
         witness.assert_same_process(second, before, second.ask())
-    before |= {"pid": second.pid, "remembered_pid": second.pid, "ticks": 0}
+    known = as_known_to_itself(second)
+    before |= {"pid": known.own_pid, "remembered_pid": known.own_pid, "ticks": 0}
     with pytest.raises(AssertionError, match="this is another process"):
-        witness.assert_same_process(second, before, second.ask())
+        witness.assert_same_process(known, before, second.ask())
     with pytest.raises(AssertionError):
         reference.check(second.host, second, before)
 
