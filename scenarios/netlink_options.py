@@ -1,0 +1,26 @@
+"""Options of the netlink level: strict checks, extended and capped answers, packet information, no ENOBUFS, ...
+
+Each is a fact of its own, so a report names those that were lost and no others. What CRIU carries of a netlink socket is
+in `netlink`; these are apart so that they do not hide it.
+
+Leans on getsockopt of SOL_NETLINK: NETLINK_CAP_ACK (4.3), NETLINK_EXT_ACK (4.12), NETLINK_GET_STRICT_CHK (4.20).
+"""
+
+from __future__ import annotations
+
+from harness.scenario import Needs, Scenario
+
+SCENARIO = Scenario(
+    command=("bin/netlink_options",),
+    sources=("netlink_options.c",),
+    tags=("object", "network"),
+    needs=Needs(kernel="4.20"),
+    own_network=True,
+)
+
+CORRUPTIONS = {
+    "repeating": "the refusal repeats the request",
+    "strict": "tuned_strict",
+    "pktinfo": "tuned_pktinfo",
+}
+"""What the self-test can damage, and what `check` must then say."""

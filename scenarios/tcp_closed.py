@@ -1,0 +1,28 @@
+"""A TCP connection that is over while its descriptors are open, with bytes that were never read.
+
+Both sides have shut their halves; what the client sent last lies unread in the server's socket. Both are in state CLOSE,
+which sock_diag does not list.
+
+Leans on TCP_REPAIR (3.5), and a network namespace that CRIU makes again. SO_BUF_LOCK (5.15) cannot be taken back by an
+older kernel; SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2; UDP-Lite is gone since 7.1, which
+CRIU before 4.2.1 cannot bear.
+"""
+
+from __future__ import annotations
+
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(
+    command=("bin/tcp_closed",),
+    sources=("tcp_closed.c",),
+    tags=("object", "network"),
+    criu=("--tcp-established",),
+    own_network=True,
+)
+
+CORRUPTIONS = {
+    "lost": "done: only 1999 of 2000",
+    "exchanged": "done: only 0 of 2000",
+    "open": "done: no end",
+}
+"""What the self-test can damage, and what `check` must then say."""
