@@ -12,7 +12,7 @@ from typing import Protocol
 
 from harness.errors import ConfigError, GuestCommandFailed
 from harness.migration.checkpoint import Checkpoint
-from harness.migration.engine_containers import CRUN, LXC, PODMAN, RUNC, VOLUME, Container
+from harness.migration.engine_containers import CRUN, LXC, PODMAN, RUNC, VOLUME, Container, settings
 from harness.migration.site import CriuRun, Site
 from harness.scenario import Scenario, Workload
 
@@ -94,20 +94,20 @@ class _Contained:
         site.lay(container.files(scenario.command))
         for step in container.made_once:
             site.contain(*step)
-        commands = self._prepare(site, scenario, "dump")
+        commands = self._prepare(site, scenario)
         commands["start"] = container.start(scenario.command)
         site.require("start", commands["start"])
         return self._find(site), commands
 
     def dump(self, site: Site, workload: Workload, scenario: Scenario) -> CriuRun:
-        return site.dump_by(self._container.dump())
+        return site.dump_by(self._container.dump(scenario.criu))
 
     def restore(
         self, site: Site, checkpoint: Checkpoint, scenario: Scenario
     ) -> tuple[CriuRun, dict[str, tuple[str, ...]]]:
         site.unpack(checkpoint.manifest.uptime)
-        commands = self._prepare(site, scenario, "restore")
-        return site.restore_by(self._container.restore()), commands
+        commands = self._prepare(site, scenario)
+        return site.restore_by(self._container.restore(scenario.criu)), commands
 
     def restored(self, site: Site, checkpoint: Checkpoint, scenario: Scenario) -> Workload:
         try:
@@ -126,10 +126,10 @@ class _Contained:
         lines = output.strip().splitlines() or ["it said nothing"]
         return f"{self.name} ended with {done.returncode}: {lines[-1].strip()}"
 
-    def _prepare(self, site: Site, scenario: Scenario, step: str) -> dict[str, tuple[str, ...]]:
+    def _prepare(self, site: Site, scenario: Scenario) -> dict[str, tuple[str, ...]]:
         """What the guest must have on either side, and does not travel."""
         container = self._container
-        site.lay(container.settings(scenario.criu, step))
+        site.lay(settings(scenario.criu))
         for made in container.made_again:
             site.contain(*made)
         commands = container.prepare()

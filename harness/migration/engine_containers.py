@@ -48,10 +48,6 @@ class Container(ABC):
         del command
         return {}
 
-    @abstractmethod
-    def settings(self, options: Argv, step: str) -> dict[str, str]:
-        """What is laid elsewhere, on either side, so that CRIU gets `options`. `step` is `dump` or `restore`."""
-
     def prepare(self) -> dict[str, Argv]:
         """The engine's own commands on either side before it can start or restore, by name."""
         return {}
@@ -61,11 +57,11 @@ class Container(ABC):
         """Start the container and leave it running."""
 
     @abstractmethod
-    def dump(self) -> Argv:
-        """Checkpoint and end it."""
+    def dump(self, options: Argv) -> Argv:
+        """Checkpoint and end it; of CRIU's options the engine is given those that it has itself."""
 
     @abstractmethod
-    def restore(self) -> Argv:
+    def restore(self, options: Argv) -> Argv:
         """Bring it back and leave it running."""
 
     def find(self) -> Argv:
@@ -83,12 +79,19 @@ def program(command: Argv) -> Argv:
     return ("/bin/sh", "-c", f"exec {shlex.join(argv)} </dev/null >stdout.log 2>&1")
 
 
-def criu_configuration(options: Argv, step: str | None = None) -> str:
-    """A configuration file of CRIU's (criu(8), "Configuration files"): `options`, and where the log of `step` goes."""
-    lines = [option.removeprefix("--").replace("=", " ", 1) for option in options]
-    if step is not None:
-        lines.append(f"log-file {LOGS}/{step}.log")
-    return "".join(f"{line}\n" for line in lines)
+def settings(options: Argv) -> dict[str, str]:
+    """CRIU's own configuration file (criu(8)), which it reads whoever calls it; path to text."""
+    lines = (option.removeprefix("--").replace("=", " ", 1) for option in options)
+    return {"/etc/criu/default.conf": "".join(f"{line}\n" for line in lines)}
+
+
+def passed(options: Argv) -> Argv:
+    """Those options that runtimes and podman know under CRIU's own name.
+
+    A runtime tells CRIU of each whether it is on, which goes before CRIU's configuration file. A file that goes before
+    the runtime's word is known to runc alone; crun has one since 1.26 (https://github.com/containers/crun/pull/1892).
+    """
+    return tuple(option for option in options if option in ("--tcp-established", "--file-locks"))
 
 
 def runtime_spec(command: Argv, network: str | None) -> dict[str, Any]:
@@ -161,23 +164,28 @@ class Runtime(Container):
         """The bundle's configuration."""
         return {f"{BUNDLE}/config.json": json.dumps(runtime_spec(command, self.network), indent=1) + "\n"}
 
-    def settings(self, options: Argv, step: str) -> dict[str, str]:
-        """The file that the runtime tells CRIU to read."""
-        return {f"/etc/criu/{self.name}.conf": criu_configuration(options, step)}
-
     def start(self, command: Argv) -> Argv:
         """`run --detach`; the command is in the bundle."""
         del command
         return (*self._engine, "run", "--detach", "--pid-file", PID_FILE, "--bundle", BUNDLE, NAME)
 
-    def dump(self) -> Argv:
+    def dump(self, options: Argv) -> Argv:
         """`checkpoint`."""
-        return (*self._engine, "checkpoint", "--image-path", IMAGES, "--work-path", LOGS, NAME)
+        return (
+            *self._engine,
+            "checkpoint",
+            *passed(options),
+            "--image-path",
+            IMAGES,
+            "--work-path",
+            LOGS,
+            NAME,
+        )
 
-    def restore(self) -> Argv:
+    def restore(self, options: Argv) -> Argv:
         """`restore --detach`."""
         paths = ("--image-path", IMAGES, "--work-path", LOGS, "--pid-file", PID_FILE, "--bundle", BUNDLE)
-        return (*self._engine, "restore", "--detach", *paths, NAME)
+        return (*self._engine, "restore", "--detach", *passed(options), *paths, NAME)
 
     @property
     def _engine(self) -> Argv:
@@ -187,11 +195,6 @@ class Runtime(Container):
 @dataclass(frozen=True)
 class _Podman(Container):
     """Podman with the runtime that its package chooses; the archive that it exports is the checkpoint."""
-
-    def settings(self, options: Argv, step: str) -> dict[str, str]:
-        """The files that the runtimes tell CRIU to read. Podman removes its own log with a container that failed."""
-        text = criu_configuration(options, step)
-        return {f"/etc/criu/{runtime}.conf": text for runtime in ("crun", "runc")}
 
     def prepare(self) -> dict[str, Argv]:
         """The image, which a checkpoint names and does not hold."""
@@ -203,14 +206,15 @@ class _Podman(Container):
         work = ("--volume", f"{VOLUME}:{INSIDE}", "--workdir", INSIDE)
         return (*self._engine, "run", "--detach", "--name", NAME, *alone, *work, IMAGE, *program(command))
 
-    def dump(self) -> Argv:
+    def dump(self, options: Argv) -> Argv:
         """`container checkpoint --export`."""
-        options = ("--keep", "--compress", "none", "--export", f"{IMAGES}/checkpoint.tar")
-        return (*self._engine, "container", "checkpoint", *options, NAME)
+        export = ("--keep", "--compress", "none", "--export", f"{IMAGES}/checkpoint.tar")
+        return (*self._engine, "container", "checkpoint", *passed(options), *export, NAME)
 
-    def restore(self) -> Argv:
+    def restore(self, options: Argv) -> Argv:
         """`container restore --import`."""
-        return (*self._engine, "container", "restore", "--keep", "--import", f"{IMAGES}/checkpoint.tar")
+        source = ("--keep", "--import", f"{IMAGES}/checkpoint.tar")
+        return (*self._engine, "container", "restore", *passed(options), *source)
 
     @property
     def _engine(self) -> Argv:
@@ -247,17 +251,13 @@ class _Lxc(Container):
         }
         return {f"{BUNDLE}/config": "".join(f"{key} = {value}\n" for key, value in settings.items())}
 
-    def settings(self, options: Argv, step: str) -> dict[str, str]:
-        """CRIU's own file: liblxc names none. The log is on its command line, which goes before."""
-        del step
-        return {"/etc/criu/default.conf": criu_configuration(options)}
-
     def start(self, command: Argv) -> Argv:
         """`lxc-start`, with the workload in place of an init."""
         return ("lxc-start", *self._engine, *self._log, "--daemon", "--", *program(command))
 
-    def dump(self) -> Argv:
-        """`lxc-checkpoint --stop`."""
+    def dump(self, options: Argv) -> Argv:
+        """`lxc-checkpoint --stop`; liblxc passes on what it thinks right, connections included."""
+        del options
         return (
             "lxc-checkpoint",
             *self._engine,
@@ -268,8 +268,9 @@ class _Lxc(Container):
             IMAGES,
         )
 
-    def restore(self) -> Argv:
+    def restore(self, options: Argv) -> Argv:
         """`lxc-checkpoint --restore`."""
+        del options
         return (
             "lxc-checkpoint",
             *self._engine,

@@ -17,6 +17,8 @@ WORK=/work
 CHECKPOINT=/checkpoint
 OUT=/dev/virtio-ports/kmatrix.out
 INPUT=/run/kmatrix/input
+# A pattern: podman names it after the container.
+USERDATA="/var/lib/containers/storage/vfs-containers/*/userdata"
 HAND=/usr/lib/kmatrix/hand
 # Far above every pid of the guest's own, so that the same numbers are free on the other side.
 FIRST_PID=20000
@@ -140,9 +142,9 @@ clean() {
 logs() {
 	mark ends
 	dmesg >$CHECKPOINT/logs/dmesg.log 2>&1
-	# liblxc has CRIU write its log beside the images
-	for log in $CHECKPOINT/images/dump.log $CHECKPOINT/images/restore.log; do
-		[ -e $log ] && mv $log $CHECKPOINT/logs/
+	# liblxc has CRIU write its log beside the images, podman in the container's directory
+	for log in $CHECKPOINT/images/dump.log $CHECKPOINT/images/restore.log $USERDATA/dump.log $USERDATA/restore.log; do
+		[ -e "$log" ] && cp "$log" $CHECKPOINT/logs/
 	done
 	set -- -C $CHECKPOINT/logs .
 	# a container's workload has its directory, and its output, on a volume
