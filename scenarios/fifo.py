@@ -1,8 +1,8 @@
-"""Named fifos: bytes in flight, ends that one process alone has, no name, two names, packets, processes that wait.
+"""Named fifos: bytes in flight, ends that one process alone has, no name, two names, processes that wait.
 
 One descriptor for both directions with unread bytes; one fifo by two names, written by parent and child, of a chosen
-size; a reading end that never had a writer; an unlinked fifo with bytes; bytes whose writer has gone; a pipe of
-packets (O_DIRECT 3.4); a process that waits in read, and one that waits in open for a writer.
+size; a reading end that never had a writer; an unlinked fifo with bytes; bytes whose writer has gone; a
+process that waits in read, and one that waits in open for a writer. A pipe of packets is `packet_pipe`.
 
 Leans on tee(2) and splice(2), F_SETPIPE_SZ (2.6.35); on restarting open(2) of a fifo, which is no descriptor yet.
 """
@@ -17,7 +17,6 @@ CORRUPTIONS = {
     "lost": "both: 4999 bytes",
     "refilled": "nameless: byte",
     "writer": "orphan: no end",
-    "merged": "packet 0: 450 bytes",
     "renamed": "shared: <> came out|shared: is not empty",
     "reader": "quiet: nobody has it open",
     "opener": "missed: nobody has it open|missed: its reader",
