@@ -22,9 +22,9 @@ static void *fill_on_demand(void *nothing)
 					    .src = (uint64_t)page, .len = PAGE };
 
 		fill(page, PAGE, seed_for((unsigned)(copy.dst - (uint64_t)area.at) / PAGE));
+		filled++; /* first: the copy lets the other thread go on, and look */
 		if (ioctl(faults, UFFDIO_COPY, &copy))
 			die("UFFDIO_COPY");
-		filled++;
 	}
 	return nothing;
 }

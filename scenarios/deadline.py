@@ -1,0 +1,14 @@
+"""A process with a guaranteed share of processor time: SCHED_DEADLINE, 30 ms in every 400 ms.
+
+Leans on sched_setattr (3.14). A scenario of its own, because CRIU saves a policy's number and no more of this one, and
+fails or forgets the share when it restores.
+"""
+
+from __future__ import annotations
+
+from harness.scenario import Needs, Scenario
+
+SCENARIO = Scenario(command=("bin/trait", "deadline"), sources=("trait.c",), needs=Needs(kernel="3.14"))
+
+CORRUPTIONS = {"lost": "deadline: is 0, expected 30000"}
+"""What the self-test can damage, and what `check` must then say."""
