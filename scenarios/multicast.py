@@ -1,7 +1,7 @@
 """Memberships in multicast groups on loopback: IPv4, IPv4 for one source, IPv6.
 
-The check sends a datagram to each IPv4 group and reads the kernel's list of IPv6 groups. With IP_MULTICAST_ALL (2.6.31)
-and IPV6_MULTICAST_ALL (4.20) off, a socket hears its own groups and no others.
+The check sends a datagram to each IPv4 group and reads the kernel's list of IPv6 groups. With IP_MULTICAST_ALL
+(2.6.31) and IPV6_MULTICAST_ALL (4.20) off, a socket hears its own groups and no others.
 
 Leans on a network namespace that CRIU makes again.
 """

@@ -4,8 +4,8 @@ One asks the kernel for a link and must be answered at its port; it adds an addr
 group must hear of it. Two sockets of NETLINK_USERSOCK are connected to each other. Nothing is queued: CRIU refuses
 that ("The socket has data to read"), see `netlink_queue`. Options of the netlink level are in `netlink_options`.
 
-Leans on sock_diag for netlink sockets (3.10), and a network namespace that CRIU makes again. SO_BUF_LOCK (5.15) cannot be
-taken back by an older kernel; UDP-Lite is gone since 7.1, which CRIU before 4.2.1 cannot bear.
+Leans on sock_diag for netlink sockets (3.10), and a network namespace that CRIU makes again. Kernel changes that
+every such socket meets are in `tcp`.
 """
 
 from __future__ import annotations

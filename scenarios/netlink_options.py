@@ -1,7 +1,7 @@
 """Options of the netlink level: strict checks, extended and capped answers, packet information, no ENOBUFS, ...
 
-Each is a fact of its own, so a report names those that were lost and no others. What CRIU carries of a netlink socket is
-in `netlink`; these are apart so that they do not hide it.
+Each is a fact of its own, so a report names those that were lost and no others. What CRIU carries of a netlink socket
+is in `netlink`; these are apart so that they do not hide it.
 
 Leans on getsockopt of SOL_NETLINK: NETLINK_CAP_ACK (4.3), NETLINK_EXT_ACK (4.12), NETLINK_GET_STRICT_CHK (4.20).
 """

@@ -1,7 +1,7 @@
 """Netlink messages that nobody has read yet, between two sockets of NETLINK_USERSOCK.
 
-CRIU refuses such a socket: "The socket has data to read" (criu/sk-netlink.c), because what the kernel has said once it
-does not say again.
+CRIU refuses such a socket: "The socket has data to read" (criu/sk-netlink.c), because what the kernel has said once
+it does not say again.
 """
 
 from __future__ import annotations

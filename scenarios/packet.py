@@ -4,10 +4,9 @@ The ring (TPACKET_V2) is mapped memory that the kernel writes to: packets sent a
 interface must be promiscuous and in a multicast group as often as before. Two sockets of a fanout group get every
 other packet. A classic BPF filter lets UDP through and no TCP.
 
-Leans on sock_diag for packet sockets (3.7) with rings, memberships and fanout, on map_files for the mapping of a socket
-(3.3), and a network namespace that CRIU makes again. SO_BUF_LOCK (5.15) cannot be taken back by an older kernel;
-SO_PASSCRED on packet sockets fails since 6.16, which CRIU knows since 4.2; UDP-Lite is gone since 7.1, which CRIU before
-4.2.1 cannot bear. What lies in a ring or a queue at the dump is lost, as it would be by a slow reader; none does here.
+Leans on sock_diag for packet sockets (3.7) with rings, memberships and fanout, on map_files for the mapping of a
+socket (3.3), and a network namespace that CRIU makes again. Kernel changes that every such socket meets are in `tcp`.
+What lies in a ring or a queue at the dump is lost, as it would be by a slow reader; none does here.
 """
 
 from __future__ import annotations

@@ -3,10 +3,8 @@
 An echo is sent to loopback: its request passes by the socket as well as its answer, and only the filter keeps the
 request out. A packet written with a header of its own must arrive under that header.
 
-Leans on sock_diag for raw sockets (4.10), ICMP_FILTER, ICMPV6_FILTER, IP_NODEFRAG (2.6.36), and a network namespace that
-CRIU makes again; CRIU carries raw sockets since 3.12. SO_BUF_LOCK (5.15) cannot be taken back by an older kernel;
-SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2; UDP-Lite is gone since 7.1, which CRIU before
-4.2.1 cannot bear.
+Leans on sock_diag for raw sockets (4.10), ICMP_FILTER, ICMPV6_FILTER, IP_NODEFRAG (2.6.36), and a network namespace
+that CRIU makes again; CRIU carries raw sockets since 3.12. Kernel changes that every such socket meets are in `tcp`.
 """
 
 from __future__ import annotations

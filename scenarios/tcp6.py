@@ -4,10 +4,8 @@ The server of the IPv4 connection knows its peer as ::ffff:127.0.0.1. Two listen
 only as long as IPV6_V6ONLY is kept: without it the second of them cannot be bound.
 
 Leans on TCP_REPAIR for IPv6 (3.5), TCP_REPAIR_WINDOW (4.8), sock_diag for inet sockets (3.3), and a network namespace
-that CRIU makes again. What it shares with `tcp`: SO_BUF_LOCK (5.15) cannot be taken back by an older kernel;
-SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2
-(https://github.com/checkpoint-restore/criu/issues/2705); UDP-Lite is gone since 7.1, which CRIU before 4.2.1 cannot bear.
-Traffic class and hop limit are not carried: see `ip_options`.
+that CRIU makes again. Kernel changes that every such socket meets are in `tcp`. Traffic class and hop limit are not
+carried: see `ip_options`.
 """
 
 from __future__ import annotations

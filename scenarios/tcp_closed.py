@@ -1,11 +1,10 @@
 """A TCP connection that is over while its descriptors are open, with bytes that were never read.
 
-Both sides have shut their halves; what the client sent last lies unread in the server's socket. Both are in state CLOSE,
-which sock_diag does not list.
+Both sides have shut their halves; what the client sent last lies unread in the server's socket. Both are in state
+CLOSE, which sock_diag does not list.
 
-Leans on TCP_REPAIR (3.5), and a network namespace that CRIU makes again. SO_BUF_LOCK (5.15) cannot be taken back by an
-older kernel; SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2; UDP-Lite is gone since 7.1, which
-CRIU before 4.2.1 cannot bear.
+Leans on TCP_REPAIR (3.5), and a network namespace that CRIU makes again. Kernel changes that every such socket meets
+are in `tcp`.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ SACK were agreed on when the connections began and cannot be agreed on again. On
 socket that CRIU carries, keep-alive times among them; what it does not carry is in `tcp_options`.
 
 Leans on TCP_REPAIR (3.5), on TCP_REPAIR_WINDOW of a closing socket (4.10; `criu check --feature tcp_half_closed`),
-TCP_REPAIR_OPTIONS, sock_diag for inet sockets (3.3), and a network namespace that CRIU makes again. SO_BUF_LOCK (5.15)
-cannot be taken back by an older kernel; SO_PASSCRED on inet sockets fails since 6.16, which CRIU knows since 4.2; UDP-Lite
-is gone since 7.1, which CRIU before 4.2.1 cannot bear.
+TCP_REPAIR_OPTIONS, sock_diag for inet sockets (3.3), and a network namespace that CRIU makes again. Kernel changes
+that every such socket meets are in `tcp`.
 """
 
 from __future__ import annotations

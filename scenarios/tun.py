@@ -1,11 +1,12 @@
 """A tun device in use, a persistent tap device, a descriptor of /dev/net/tun that is attached to none.
 
-The tun device is up and has an address, a peer and an MTU; a datagram to its peer must come out of its descriptor, and
-an answer written to it must arrive. It must end with its descriptor. The tap device has none open, but an owner, room
-for an offload header of 12 bytes and a send buffer of its own, and must outlive whoever attaches to it.
+The tun device is up and has an address, a peer and an MTU; a datagram to its peer must come out of its descriptor,
+and an answer written to it must arrive. It must end with its descriptor. The tap device has none open, but an owner,
+room for an offload header of 12 bytes and a send buffer of its own, and must outlive whoever attaches to it.
 
-Leans on TUNSETIFINDEX and TUNGETFILTER (3.11), /dev/net/tun on both sides, `tun_flags` in sysfs, iproute2 for addresses
-and routes, and a network namespace that CRIU makes again. UDP-Lite is gone since 7.1, which CRIU before 4.2.1 cannot bear.
+Leans on TUNSETIFINDEX and TUNGETFILTER (3.11), /dev/net/tun on both sides, `tun_flags` in sysfs, iproute2 for
+addresses and routes, and a network namespace that CRIU makes again. Kernel changes that every such socket meets are
+in `tcp`.
 """
 
 from __future__ import annotations

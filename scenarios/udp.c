@@ -15,7 +15,7 @@ static const int families[FAMILIES] = { AF_INET, AF_INET6 };
 static int bound[FAMILIES], connected[FAMILIES]; /* the second is connected to the first */
 static int sharers[SHARERS];
 static int deaf;    /* its reading half is shut */
-static int foreign; /* bound to an address of somebody else, by IP_FREEBIND */
+static int foreign; /* bound to an IPv6 address of somebody else, by IP_FREEBIND */
 static int both;    /* IPv6, takes IPv4 as well */
 static int inbox, outbox;
 static const char *fate = "waiting"; /* of the datagram in `inbox` */
@@ -64,12 +64,11 @@ static void make_sharers(void)
 
 static void make_others(void)
 {
-	union address address = { .v4 = { .sin_family = AF_INET } };
+	union address address = { .v6 = { .sin6_family = AF_INET6, .sin6_port = htons(5007) } };
 
-	foreign = make_socket(AF_INET, SOCK_DGRAM, 0);
+	foreign = make_socket(AF_INET6, SOCK_DGRAM, 0);
 	set_options(foreign, foreign_options);
-	address.v4.sin_addr.s_addr = inet_addr("192.0.2.7");
-	address.v4.sin_port = htons(5007);
+	inet_pton(AF_INET6, "2001:db8::7", &address.v6.sin6_addr);
 	bind_to(foreign, &address);
 	address = (union address){ .v6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any } };
 	both = make_socket(AF_INET6, SOCK_DGRAM, 0);

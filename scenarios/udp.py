@@ -1,15 +1,15 @@
 """UDP over IPv4 and IPv6: bound, connected, shut for reading, sharing a port, bound to a foreign address.
 
 A connected socket must afterwards hear its peer and nobody else. Two sockets share a port, one of them bound to a
-device. One has an address that the host does not have (IP_FREEBIND). One IPv6 socket takes IPv4 as well.
+device. One has an IPv6 address that the host does not have (IP_FREEBIND; the same over IPv4 is `udp_freebind`). One
+IPv6 socket takes IPv4 as well.
 
-One datagram waits unread. CRIU drops it by design and says so ("Read queue is dropped for socket", criu/sk-inet.c), as
-a network may: the check takes two fates of it, whole or not at all, and no third. The report's `fate` says which. A
-corked socket is the scenario `udp_cork`, group memberships are `multicast`, other options `ip_options`.
+One datagram waits unread. CRIU drops it by design and says so ("Read queue is dropped for socket", criu/sk-inet.c),
+as a network may: the check takes two fates of it, whole or not at all, and no third. The report's `fate` says which.
+A corked socket is the scenario `udp_cork`, group memberships are `multicast`, other options `ip_options`.
 
 Leans on sock_diag for inet sockets (3.3) with their shutdown state, and a network namespace that CRIU makes again.
-SO_BUF_LOCK (5.15) cannot be taken back by an older kernel; SO_PASSCRED on inet sockets fails since 6.16, which CRIU
-knows since 4.2; UDP-Lite is gone since 7.1, which CRIU before 4.2.1 cannot bear.
+Kernel changes that every such socket meets are in `tcp`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Each message says who sent it, and must still say so when it is read after the move.
 
 Leans on SCM_CREDENTIALS with a chosen pid, for which CRIU needs CAP_SYS_ADMIN. CRIU 4.1.1 refuses such a queue: it
-knows descriptors as control data and nothing else (criu/sk-queue.c; https://github.com/checkpoint-restore/criu/issues/251).
+knows descriptors as control data and nothing else (criu/sk-queue.c;
+https://github.com/checkpoint-restore/criu/issues/251).
 """
 
 from __future__ import annotations
