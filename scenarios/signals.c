@@ -243,7 +243,7 @@ static void start_threads(void)
 }
 
 /* A child whose own child is to die with it: then nobody holds the pipe's other end any more. */
-static void start_orphan_maker(void)
+static void start_orphan_maker(int death_signal)
 {
 	int ends[2];
 
@@ -259,7 +259,7 @@ static void start_orphan_maker(void)
 		for (close(ends[1]);;)
 			pause();
 	else
-		for (prctl(PR_SET_PDEATHSIG, SIGKILL), (void)!write(ends[1], "!", 1);;)
+		for (prctl(PR_SET_PDEATHSIG, death_signal), (void)!write(ends[1], "!", 1);;)
 			pause();
 }
 
@@ -326,10 +326,7 @@ static void describe_thread(int who)
 
 static void describe(void)
 {
-	int death_signal = 0;
-
-	prctl(PR_GET_PDEATHSIG, &death_signal);
-	report_number("death_signal", (uint64_t)death_signal);
+	report_number("orphan maker", (uint64_t)orphan_maker);
 	for (int who = 0; who < THREADS; who++)
 		describe_thread(who);
 }
@@ -396,7 +393,9 @@ static void change_flags(void)
 
 static void forget_death(void)
 {
-	prctl(PR_SET_PDEATHSIG, 0);
+	kill(orphan_maker, SIGKILL);
+	close(orphan_pipe);
+	start_orphan_maker(0);
 }
 
 static void replace_sender(void)
@@ -418,9 +417,9 @@ int main(void)
 	char byte;
 
 	witness_start();
-	start_orphan_maker();
-	if (read(orphan_pipe, &byte, 1) != 1 || prctl(PR_SET_PDEATHSIG, SIGRTMIN + 30))
-		die("death signal");
+	start_orphan_maker(SIGKILL);
+	if (read(orphan_pipe, &byte, 1) != 1)
+		die("orphan");
 	set_actions();
 	start_threads();
 	remember_actions();
