@@ -28,7 +28,7 @@ CORRUPTIONS = {
     "limit": "limit: a second response|changed .*ports",
     "half": "half a request: the header is",
     "response": "half a response: has other bytes",
-    "reloaded": "a new connection gets no answer",
+    "reloaded": "accepted|a new connection gets no answer",
     "log": "access log: has not every request",
     "server": "changed .*server",
 }

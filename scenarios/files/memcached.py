@@ -4,8 +4,8 @@ has read half of an answer."""
 import os
 import signal
 
-from peers import Connection, dial, is_running, start
-from witness import Desk, Patience, Witness
+from peers import Connection, dial, is_running, settle, start
+from witness import Desk, Witness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,10 +82,10 @@ class Memcached:
 
     def await_half(self) -> None:
         """The server has read the half when it says that the connection waits for the rest."""
-        for _ in Patience.naps():
-            if any("conn_nread" in value for value in self.statistics("conns").values()):
-                return
-        raise TimeoutError("memcached has not read the half of a value")
+        settle("memcached has not read the half of a value", self.is_half_read)
+
+    def is_half_read(self) -> bool:
+        return any("conn_nread" in value for value in self.statistics("conns").values())
 
     def store(self, key: str, value: bytes, flags: int = 0, seconds: int = 0) -> None:
         self.asking.say(f"set {key} {flags} {seconds} {len(value)}\r\n".encode() + value + b"\r\n")

@@ -5,7 +5,7 @@ half of a request."""
 import os
 import signal
 
-from peers import Connection, dial, is_running, start
+from peers import Connection, dial, is_running, settle, start
 from witness import Desk, Patience, Witness, read, write
 
 TYPE_CHECKING = False
@@ -109,10 +109,7 @@ class Nginx:
         """A header line without its end: what has come of it lies in nginx's memory alone."""
         self.writer = Client(PORT)
         self.writer.say(f"GET /who HTTP/1.1\r\nHost: nginx\r\nX-Word: {self.header[:9]}".encode())
-        for _ in Patience.naps():
-            if self.counts()["reading"] == 1:
-                return
-        raise TimeoutError("nginx has not read the half of a request")
+        settle("nginx has not read the half of a request", lambda: self.counts()["reading"] == 1)
 
     def counts(self) -> dict[str, int]:
         """What nginx says of its connections, this one among them."""
@@ -184,9 +181,7 @@ class Nginx:
     def replace_worker(self) -> None:
         """A new worker for new connections; the old one ends those that it has."""
         os.kill(self.server, signal.SIGHUP)
-        for _ in Patience.naps():
-            if Client(PORT).get("/who").split()[:1] != [self.worker]:
-                return
+        settle("no other worker", lambda: Client(PORT).get("/who").split()[:1] != [self.worker])
 
     def restart(self) -> None:
         os.kill(self.server, signal.SIGKILL)

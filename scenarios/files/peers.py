@@ -9,7 +9,7 @@ from witness import TICK, Patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 START_SECONDS = 90
 """An emulated guest takes its time to start a virtual machine for Java."""
@@ -30,6 +30,15 @@ def start(argv: "Sequence[str]", output: str, environment: "Mapping[str, str] | 
 def is_running(pid: int) -> bool:
     """Whether it is this process's child and has not ended."""
     return os.waitpid(pid, os.WNOHANG) == (0, 0)
+
+
+def settle(what: str, condition: "Callable[[], bool]") -> None:
+    """Wait until it holds. Raises `TimeoutError` saying what does not."""
+    for _ in range(int(START_SECONDS / TICK)):
+        if condition():
+            return
+        time.sleep(TICK)
+    raise TimeoutError(what)
 
 
 class Connection:

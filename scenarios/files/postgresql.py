@@ -7,9 +7,8 @@ import os
 import shutil
 import signal
 import struct
-import time
 
-from peers import Connection, dial, is_running, start
+from peers import Connection, dial, is_running, settle, start
 from witness import Desk, Patience, Witness
 
 TYPE_CHECKING = False
@@ -147,13 +146,14 @@ class PostgreSQL:
 
     def session(self, name: str) -> Session:
         """A session, once the server is willing: it listens before it has recovered."""
-        for _ in range(1000):
-            found = Session(PORT, name)
-            if found.ask("select 1") == "1":
-                return found
-            found.close()
-            time.sleep(0.02)
-        raise ConnectionError("PostgreSQL does not let anybody in")
+        found: list[Session] = []
+
+        def is_let_in() -> bool:
+            found.append(Session(PORT, name))
+            return found[-1].ask("select 1") == "1"
+
+        settle("PostgreSQL does not let anybody in", is_let_in)
+        return found[-1]
 
     def load(self) -> None:
         word = self.witness.word
@@ -191,10 +191,7 @@ class PostgreSQL:
         """A statement that began before the move and can only end after it."""
         self.blocked = self.session("blocked")
         self.blocked.begin("update shelf set word = word || ' twice' where id = 1 returning word")
-        for _ in Patience.naps():
-            if "|active|transactionid" in self.asking.ask(ACTIVITY):
-                return
-        raise TimeoutError("no session waits for a lock")
+        settle("no session waits for a lock", lambda: "|active|transactionid" in self.asking.ask(ACTIVITY))
 
     def listen(self) -> None:
         self.listener = self.session("listener")
