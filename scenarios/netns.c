@@ -1,6 +1,6 @@
 /*
- * A network namespace with a bridge, a veth pair of which one end is a port of the bridge, a dummy device, and a veth
- * pair whose other end is in the child's own network namespace. Configured by iproute2; what it shows is compared by
+ * A network namespace with a bridge, a veth pair of which one end is a port of the bridge, a bridge without ports, and a
+ * veth pair whose other end is in the child's own network namespace. Configured by iproute2; what it shows is compared by
  * the lab, that it works is found out here.
  */
 #include "spaces.h"
@@ -19,19 +19,20 @@ static const char *const parent_commands[] = {
 	"link set lo up",
 	"link add bridge0 address 02:00:00:00:77:01 type bridge forward_delay 0 ageing_time 12345",
 	"link add port0 address 02:00:00:00:77:02 mtu 1400 type veth peer name far0 address 02:00:00:00:77:03",
+	"link add stub0 address 02:00:00:00:77:04 mtu 1334 type bridge",
 	"link set port0 master bridge0",
 	"link set bridge0 up",
 	"link set port0 up",
 	"link set far0 up",
-	"link set dummy0 up",
+	"link set stub0 up",
 	"addr add 192.168.77.1/24 dev bridge0",
 	"addr add 192.168.77.9/32 dev far0",
-	"addr add 10.9.8.7/24 broadcast 10.9.8.255 dev dummy0 label dummy0:one",
-	"addr add fd00:77::1/64 dev dummy0 nodad",
+	"addr add 10.9.8.7/24 broadcast 10.9.8.255 dev stub0 label stub0:one",
+	"addr add fd00:77::1/64 dev stub0 nodad",
 	"route add blackhole 10.66.0.0/16",
-	"route add 10.55.0.0/16 via 10.9.8.1 dev dummy0 metric 55",
+	"route add 10.55.0.0/16 via 10.9.8.1 dev stub0 metric 55",
 	"route add default via 192.168.77.254 dev bridge0",
-	"route add fd00:55::/48 via fd00:77::2 dev dummy0 metric 77",
+	"route add fd00:55::/48 via fd00:77::2 dev stub0 metric 77",
 	"rule add from 10.9.8.0/24 lookup 100 priority 1000",
 	"rule add to 10.44.0.0/16 prohibit priority 1001",
 	"addr add 10.77.0.1/24 dev wire0",
@@ -49,10 +50,10 @@ static const struct setting {
 	const char *name, *path, *value;
 } settings[] = {
 	{ "forwarding", "/proc/sys/net/ipv4/conf/all/forwarding", "1" },
-	{ "rp_filter", "/proc/sys/net/ipv4/conf/dummy0/rp_filter", "2" },
+	{ "rp_filter", "/proc/sys/net/ipv4/conf/stub0/rp_filter", "2" },
 	{ "proxy_arp", "/proc/sys/net/ipv4/conf/bridge0/proxy_arp", "1" },
 	{ "default_tag", "/proc/sys/net/ipv4/conf/default/tag", "5" },
-	{ "accept_ra", "/proc/sys/net/ipv6/conf/dummy0/accept_ra", "0" },
+	{ "accept_ra", "/proc/sys/net/ipv6/conf/stub0/accept_ra", "0" },
 	{ "hop_limit", "/proc/sys/net/ipv6/conf/bridge0/hop_limit", "33" },
 	{ "max_dgram_qlen", "/proc/sys/net/unix/max_dgram_qlen", "77" },
 };
@@ -69,15 +70,6 @@ static void run_ip(const char *const *commands, size_t count)
 		fprintf(ip, "%s\n", commands[i]);
 	if (pclose(ip))
 		die("ip -batch");
-}
-
-/* A host's own kernel may be without the driver; the self-test then has another bridge in its place. */
-static void make_dummy(void)
-{
-	static const char *const place = "link add dummy0 address 02:00:00:00:77:04 mtu 1334 type bridge";
-
-	if (system("ip link add dummy0 address 02:00:00:00:77:04 mtu 1334 type dummy 2>/dev/null"))
-		run_ip(&place, 1);
 }
 
 static struct sockaddr_in address(const char *text)
@@ -112,6 +104,7 @@ static void answer(unsigned question, char *text)
 static void settle(void)
 {
 	enter_new(CLONE_NEWNET);
+	wait_ms /= 4; /* the parent waits for the answer that nothing came, too */
 }
 
 static void make_wire(void)
@@ -186,12 +179,12 @@ static void damage_left(void)
 
 static void damage_address(void)
 {
-	do_ip("addr del 10.9.8.7/24 dev dummy0");
+	do_ip("addr del 10.9.8.7/24 dev stub0");
 }
 
 static void damage_route(void)
 {
-	do_ip("route replace 10.55.0.0/16 via 10.9.8.2 dev dummy0 metric 55");
+	do_ip("route replace 10.55.0.0/16 via 10.9.8.2 dev stub0 metric 55");
 }
 
 static void damage_rule(void)
@@ -225,7 +218,6 @@ int main(void)
 	enter_new(CLONE_NEWNET);
 	start_partner(settle, answer);
 	make_wire();
-	make_dummy();
 	run_ip(parent_commands, COUNT(parent_commands));
 	configure_child();
 	for (size_t i = 0; i < SETTINGS; i++)
