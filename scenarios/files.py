@@ -6,7 +6,7 @@ an offset beyond 4 GiB, a symbolic link held by `O_PATH | O_NOFOLLOW`, a directo
 read. A child has another root, working directory and umask.
 
 Leans on /proc/PID/fdinfo (position and flags, 2.6.22), kcmp (3.5) to tell a shared open file from a second one,
-`F_GETOWNER_UIDS` (3.5). The position in a directory is ext4's hash of a name: it means the same on another machine
+F_GETOWNER_UIDS. The position in a directory is ext4's hash of a name: it means the same on another machine
 only because both have the same bytes as their root disk.
 """
 

@@ -1,9 +1,8 @@
 """inotify events that were queued and not read yet.
 
 CRIU does not carry them: the dump goes on, says `The 0x... inotify events will be dropped` in its log as a warning,
-and the program never learns that files have changed (criu#48, open since 2015 in all but name). Nor can it put events
-back: the kernel has no call for it. `inotify` holds the watches themselves.
-https://github.com/checkpoint-restore/criu/issues/48
+and the program never learns that files have changed (https://github.com/checkpoint-restore/criu/issues/48,
+of 2015, closed as stale). `inotify` holds the watches themselves.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A POSIX lock belongs to a process and a file, whichever descriptor it was taken by. CRIU collects locks by descriptor:
 where two processes share an open file, it takes the locks found at the second for the first's once more and forgets
-them (`discard_dup_locks_tail` in criu/file-lock.c, up to 4.2 at least). The dump's log names the lock in a `lockinfo:`
+them (`discard_dup_locks_tail` in criu/file-lock.c; seen with 4.1.1). The dump's log names the lock in a `lockinfo:`
 line and leaves it out below `Dumping file-locks`; after the restore the child's range is free, and nobody says so.
 """
 

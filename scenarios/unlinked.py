@@ -5,7 +5,7 @@ one of 64 MiB that holds eight blocks; a file whose first name is gone and whose
 removed directory, and a child that stands in another.
 
 CRIU calls a nameless file a ghost and keeps its bytes in the images, up to `--ghost-limit` (1 MiB by default,
-`ghost_limit` asks what happens above); holes stay holes since CRIU 3.16. A file with a name elsewhere gets a helping
+`ghost_limit` asks what happens above), and leaves out its holes. A file with a name elsewhere gets a helping
 name beside it on dump (`--link-remap`), which travels with the directory and must be gone after the restore. Leans on
 /proc/PID/fd saying ` (deleted)`, `AT_SYMLINK_FOLLOW` with linkat (2.6.18), SEEK_DATA and SEEK_HOLE (3.1).
 """
