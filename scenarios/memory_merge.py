@@ -9,7 +9,9 @@ from __future__ import annotations
 from harness.scenario import Needs, Scenario
 
 SCENARIO = Scenario(
-    command=("bin/trait", "memory_merge"), sources=("trait.c",), needs=Needs(kernel="6.4", config=("CONFIG_KSM",))
+    command=("bin/trait", "memory_merge"),
+    sources=("trait.c",),
+    needs=Needs(kernel="6.4", config=("CONFIG_KSM",)),
 )
 
 CORRUPTIONS = {"lost": "memory_merge: is 0, expected 1"}
