@@ -90,7 +90,7 @@ static ssize_t next_message(int fd, uint8_t *bytes, size_t size)
 {
 	struct pollfd wanted = { fd, POLLIN, 0 };
 
-	if (poll(&wanted, 1, (int)wait_ms) != 1)
+	if (poll(&wanted, 1, (int)soon_ms()) != 1)
 		return -1;
 	return recv(fd, bytes, size, MSG_DONTWAIT);
 }

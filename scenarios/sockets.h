@@ -16,12 +16,19 @@
 #include <linux/sockios.h>
 
 #define MESSAGE_MAX 65536
+/* For what a local queue holds or loopback carries at once: each nap may take several times its length in a guest. */
+#define SOON_MS 600
 
 /* One option of a table that ends with an empty one. */
 struct option {
 	const char *name;
 	int level, number, value;
 };
+
+static inline long soon_ms(void)
+{
+	return wait_ms < SOON_MS ? wait_ms : SOON_MS;
+}
 
 static inline uint64_t get_option(int fd, int level, int number)
 {
@@ -116,7 +123,7 @@ static inline void expect_message(int fd, const char *what, size_t size, uint64_
 	static uint8_t bytes[MESSAGE_MAX];
 	ssize_t count = -1;
 
-	for (long ms = 0; count < 0 && ms < wait_ms; ms += 2) {
+	for (long ms = 0; count < 0 && ms < soon_ms(); ms += 2) {
 		count = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_TRUNC);
 		if (count < 0 && errno != EAGAIN && errno != EINTR)
 			break;
@@ -171,7 +178,7 @@ static inline void expect_flow(int from, int to, const char *what, uint64_t seed
 /* Without waiting on a socket that blocks. */
 static inline int accept_soon(int listener, struct sockaddr *peer, socklen_t *size)
 {
-	for (long ms = 0; ms < wait_ms; ms += 2) {
+	for (long ms = 0; ms < soon_ms(); ms += 2) {
 		struct pollfd wanted = { listener, POLLIN, 0 };
 
 		if (poll(&wanted, 1, 2) == 1)

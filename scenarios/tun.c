@@ -156,7 +156,7 @@ static uint16_t checksum(const void *bytes, size_t size)
 /* Skips what the kernel says of itself, as IPv6 does. */
 static bool read_packet(uint8_t *packet, size_t size)
 {
-	for (long ms = 0; ms < wait_ms; ms += 2) {
+	for (long ms = 0; ms < soon_ms(); ms += 2) {
 		ssize_t count = read(tun, packet, size);
 
 		if (count == (ssize_t)size && packet[0] >> 4 == 4)
