@@ -23,6 +23,7 @@ SCENARIO = Scenario(
     sources=("mntns.c",),
     tags=("object", "namespace"),
     needs=Needs(features=("mnt_id",)),
+    restore=("--root=/",),
 )
 
 CORRUPTIONS = {

@@ -34,6 +34,12 @@ CORRUPTIONS = {
 }
 
 
+def remember(host: Host, workload: Workload) -> Facts:
+    """The workload's own words. The file that named it goes: CRIU will not write over it."""
+    host.run_test(f"rm {workload.directory}/{SCENARIO.pidfile}")
+    return workload.ask()
+
+
 def check(host: Host, workload: Workload, before: Facts) -> None:
     """Inside it is process 1, outside it is another, and so are all that are with it."""
     check_apart(replace(workload, inner=1), before, "pid")
