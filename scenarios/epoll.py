@@ -2,7 +2,8 @@
 
 One target was added through a descriptor that has been closed since, so that the set knows it by a number that means
 nothing any more. Each target is rung and must come out with its own data, as often as its flags allow. Beside them
-an eventfd with a count (that of a semaphore is `eventfd_semaphore`).
+an eventfd with a count (that of a semaphore is `eventfd_semaphore`). Of a spent one-shot only its silence is looked
+at here: that it comes back with errors and hang-ups armed is in `epoll_spent`.
 
 Leans on /proc/PID/fdinfo for epoll (3.8), KCMP_EPOLL_TFD (4.13) for a target without its number, EPOLLEXCLUSIVE (4.5).
 """
