@@ -6,6 +6,9 @@ map and to nobody else.
 
 Leans on unshare(CLONE_NEWUSER) and the maps in /proc (3.8), setgroups (3.19), PR_SET_MM_MAP, by which CRIU restores
 inside (3.18). CRIU writes the maps of the root process's namespace; user namespaces inside it are refused.
+It dumps such a tree and does not restore it unless the namespaces of pids and mounts belong to the same user namespace
+("Unable to open the proc file system: Operation not permitted", CRIU 4.1.1): it mounts a proc of its own, which takes
+a pid namespace that one owns. Containers have all of them, a sandbox like this one has not.
 """
 
 from __future__ import annotations
