@@ -107,7 +107,7 @@ static bool aborts(void)
 {
 	uint64_t before = aborted;
 
-	for (int ms = 0; ms < wait_ms && aborted == before; ms += 2) {
+	for (int ms = 0; ms < 5 * wait_ms && aborted == before; ms += 2) {
 		pthread_kill(worker, SIGUSR2);
 		sleep_ms(2);
 	}
@@ -156,7 +156,7 @@ static void unregister(void)
 static void unregister_worker(void)
 {
 	disobey = 1;
-	for (int ms = 0; ms < wait_ms && !disobeyed; ms += 2) {
+	for (int ms = 0; ms < 5 * wait_ms && !disobeyed; ms += 2) {
 		pthread_kill(worker, SIGUSR2);
 		sleep_ms(2);
 	}
@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 	own = argc > 1 && !strcmp(argv[1], "own");
 	sigaction(SIGUSR2, &action, NULL);
 	areas[0] = take_area(0);
-	if (pthread_create(&worker, NULL, work, NULL) || !reaches(&entered, 1) || !aborts())
+	if (pthread_create(&worker, NULL, work, NULL) || !reaches_at_last(&entered, 1) || !aborts())
 		die("worker");
 	serve(describe, verify, damages);
 }

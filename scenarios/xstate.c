@@ -166,7 +166,7 @@ static void compare_hold(const char *who, struct hold *hold)
 	char what[80];
 
 	hold->release = 1;
-	if (!reaches(&hold->saved, before + 1)) {
+	if (!reaches_at_last(&hold->saved, before + 1)) {
 		mismatch("%s: does not run", who);
 		return;
 	}
@@ -217,10 +217,10 @@ static void reload(struct hold *hold, uint8_t *byte)
 
 	*byte ^= 1;
 	hold->release = 1;
-	if (!reaches(&hold->saved, saved + 1))
+	if (!reaches_at_last(&hold->saved, saved + 1))
 		die("saved");
 	hold->release = 0;
-	if (!reaches(&hold->loaded, loaded + 1))
+	if (!reaches_at_last(&hold->loaded, loaded + 1))
 		die("loaded");
 	*byte ^= 1;
 }
@@ -264,7 +264,7 @@ static const struct damage damages[] = {
 
 static void start(unsigned index, void *(*run)(void *), struct hold *hold)
 {
-	if (pthread_create(&threads[index], NULL, run, hold) || !reaches(&hold->loaded, 1))
+	if (pthread_create(&threads[index], NULL, run, hold) || !reaches_at_last(&hold->loaded, 1))
 		die("thread");
 }
 
@@ -285,7 +285,7 @@ int main(void)
 	for (unsigned i = 0; i < HOLDERS; i++)
 		start(i, hold_forever, &normal[i]);
 	start(HOLDERS, be_interrupted, &interrupted);
-	if (pthread_kill(threads[HOLDERS], SIGUSR2) || !reaches(&handling.loaded, 1))
+	if (pthread_kill(threads[HOLDERS], SIGUSR2) || !reaches_at_last(&handling.loaded, 1))
 		die("handler");
 	serve(describe, verify, damages);
 }
