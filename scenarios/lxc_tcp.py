@@ -1,7 +1,7 @@
 """A container of LXC: `lxc-checkpoint --stop` and `lxc-checkpoint --restore`; TCP connections inside.
 
 Holds what the scenario `tcp` holds, as the first process of a container: pid, mount, ipc, uts, cgroup and network
-namespaces, the masked and read-only paths of a runtime, a cgroup of its own, a volume.
+namespaces, a /proc and a /dev of its own, a cgroup of its own, a volume.
 
 A privileged container without console and ttys, as CRIU wants it (https://criu.org/LXC), AppArmor unconfined. liblxc
 freezes it through the cgroup2 freezer (5.2) and passes CRIU what it knows of mounts, cgroups and AppArmor.
@@ -16,4 +16,6 @@ from harness.scenario import Needs
 
 INSIDE = load(Path(__file__).with_name("tcp.py"))
 
-SCENARIO = contained(INSIDE.scenario, "lxc", Needs(packages=("lxc",), kernel="5.2"))
+SCENARIO = contained(
+    INSIDE.scenario, "lxc", Needs(packages=("lxc",), config=("CONFIG_SECURITYFS",), kernel="5.2")
+)

@@ -164,7 +164,8 @@ class Site:
 
     def require(self, name: str, argv: tuple[str, ...]) -> None:
         """Run a container engine's command that must succeed. Raises `GuestCommandFailed` with its own words."""
-        done = self._step("dump", *argv, deadline=Deadline.after(self._timeouts.start))
+        # podman is a large program, and there may be two of its commands before a workload begins
+        done = self._step("dump", *argv, deadline=Deadline.after(2 * self._timeouts.start))
         if (code := int(done.text.split()[0])) != 0:
             words = self.guest.run("/bin/cat", ENGINE_OUTPUT, deadline=self._soon()).text.strip()
             raise GuestCommandFailed(f"{argv[0]} {name} ended with {code}: {words}")

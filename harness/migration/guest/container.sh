@@ -52,6 +52,7 @@ network() {
 # Whether a kernel has AppArmor CRIU reads there, liblxc elsewhere: where it is not mounted they disagree. CRIU's cache of
 # what the kernel has was made without it.
 security() {
+	[ -e /sys/kernel/security/lsm ] && return
 	mount -t securityfs securityfs /sys/kernel/security || fail "cannot mount securityfs"
 	rm -f /run/criu.kdat
 }
