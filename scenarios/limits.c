@@ -32,7 +32,7 @@ static void choose_limits(void)
 
 		if (getrlimit(i, limit))
 			die("getrlimit");
-		if (i == RLIMIT_CPU || i == RLIMIT_FSIZE || i == RLIMIT_AS || i == RLIMIT_DATA)
+		if (i == RLIMIT_CPU || i == RLIMIT_FSIZE || i == RLIMIT_AS || i == RLIMIT_DATA || i == RLIMIT_RTTIME)
 			limit->rlim_cur = ((rlim_t)1 << 40) + (rlim_t)i; /* far away, and no round number */
 		else if (i == RLIMIT_STACK)
 			limit->rlim_cur = 7 << 20;
