@@ -10,7 +10,8 @@ def namespaces(workload: Workload, pid: int | str, *kinds: str) -> list[str]:
     """The identity of a process's namespaces (`uts`, `net`, ...), as the kernel of the workload's host writes it."""
     done = workload.host.run("readlink " + " ".join(f"/proc/{pid}/ns/{kind}" for kind in kinds))
     assert done.rc == 0, f"process {pid} is gone: it has no namespaces {', '.join(kinds)}"
-    return done.stdout.split()
+    found: list[str] = done.stdout.split()
+    return found
 
 
 def assert_apart(workload: Workload, *kinds: str) -> None:

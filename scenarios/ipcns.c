@@ -209,7 +209,8 @@ static void damage_unshared(void)
 	uint8_t copy[AREA];
 
 	memcpy(copy, area, AREA);
-	if (shmdt(area) || mmap(area, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != area)
+	if (shmdt(area) ||
+	    mmap(area, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != area)
 		die("mmap");
 	memcpy(area, copy, AREA);
 }

@@ -154,7 +154,8 @@ static void normalise(char *line, char *text, size_t size)
 	}
 	used = (size_t)snprintf(text, size, "%s on %s %s", strncmp(root, base, 4) ? "" : strrchr(root, '/'),
 				point + length, options);
-	for (field = strtok_r(line + skip, " \n", &rest); field && strcmp(field, "-"); field = strtok_r(NULL, " \n", &rest)) {
+	for (field = strtok_r(line + skip, " \n", &rest); field && strcmp(field, "-");
+	     field = strtok_r(NULL, " \n", &rest)) {
 		unsigned id = 0;
 
 		if (sscanf(field, "%*[a-z_]:%u", &id) == 1)

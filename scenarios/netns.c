@@ -1,7 +1,7 @@
 /*
- * A network namespace with a bridge, a veth pair of which one end is a port of the bridge, a bridge without ports, and a
- * veth pair whose other end is in the child's own network namespace. Configured by iproute2; what it shows is compared by
- * the lab, that it works is found out here.
+ * A network namespace with a bridge, a veth pair of which one end is a port of the bridge, a bridge without ports, and
+ * a veth pair whose other end is in the child's own network namespace. Configured by iproute2; what it shows is
+ * compared by the lab, that it works is found out here.
  */
 #include "spaces.h"
 
@@ -113,7 +113,8 @@ static void make_wire(void)
 	const char *const commands[] = { command };
 
 	snprintf(command, sizeof command,
-		 "link add wire0 address 02:00:00:00:77:05 type veth peer name wire1 address 02:00:00:00:77:06 netns %d",
+		 "link add wire0 address 02:00:00:00:77:05 type veth "
+		 "peer name wire1 address 02:00:00:00:77:06 netns %d",
 		 partner_pid);
 	run_ip(commands, 1);
 }

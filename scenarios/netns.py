@@ -77,7 +77,7 @@ def shown(host: Host, pid: int, who: str) -> Facts:
     addresses = [dict(entry, dev=link["ifname"]) for link in links for entry in link["addr_info"]]
     routes = ask("route show table main") + ask("-6 route show table main")
     return {
-        f"{who}_link": picked(links, LINK) + [kinds(links)],
+        f"{who}_link": [*picked(links, LINK), kinds(links)],
         f"{who}_address": picked(addresses, (*ADDRESS, "dev")),
         f"{who}_route": picked(routes, ROUTE),
         f"{who}_rule": picked(ask("rule"), RULE),

@@ -21,7 +21,13 @@ SCENARIO = Scenario(
     tags=("object", "network", "namespace"),
     needs=Needs(
         packages=("nftables",),
-        config=("CONFIG_NET_NS", "CONFIG_NF_TABLES", "CONFIG_NF_TABLES_INET", "CONFIG_NFT_REDIR", "CONFIG_NFT_LIMIT"),
+        config=(
+            "CONFIG_NET_NS",
+            "CONFIG_NF_TABLES",
+            "CONFIG_NF_TABLES_INET",
+            "CONFIG_NFT_REDIR",
+            "CONFIG_NFT_LIMIT",
+        ),
         kernel="5.6",
     ),
 )

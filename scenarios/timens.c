@@ -80,7 +80,8 @@ static void verify(void)
 	compare_number("days between parent's and child's monotonic clock",
 		       nearest_days(theirs, seconds(CLOCK_MONOTONIC)), 0);
 	theirs = strtoull(ask_partner(BOOTTIME), NULL, 10);
-	compare_number("days between parent's and child's boot clock", nearest_days(theirs, seconds(CLOCK_BOOTTIME)), 0);
+	compare_number("days between parent's and child's boot clock",
+		       nearest_days(theirs, seconds(CLOCK_BOOTTIME)), 0);
 	compare_number("days between the two clocks", nearest_days(seconds(CLOCK_MONOTONIC), seconds(CLOCK_BOOTTIME)),
 		       BOOTTIME_DAYS - MONOTONIC_DAYS);
 	if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &past, NULL))
