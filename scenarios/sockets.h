@@ -83,11 +83,13 @@ static inline void report_name(const char *what, int fd,
 
 	if (get(fd, (struct sockaddr *)&name, &size))
 		report_text(what, errno == ENOTCONN ? "not connected" : "unknown");
-	else if (name.ss_family == AF_UNIX && size > offsetof(struct sockaddr_un, sun_path))
+	else if (name.ss_family == AF_UNIX && size <= offsetof(struct sockaddr_un, sun_path))
+		report_text(what, "no name");
+	else if (name.ss_family == AF_UNIX)
 		fprintf(report, ", \"%s\": \"%s%.100s\"", what, ((struct sockaddr_un *)&name)->sun_path[0] ? "" : "@",
 			((struct sockaddr_un *)&name)->sun_path + !((struct sockaddr_un *)&name)->sun_path[0]);
 	else
-		report_hash(what, &name, size);
+		report_text(what, "of another family");
 }
 
 static inline void put(int fd, const char *what, size_t size, uint64_t seed)

@@ -130,7 +130,6 @@ static void describe(void)
 	report_name("loner_name", loner, getsockname);
 	report_name("loner_peer", loner, getpeername);
 	report_name("listener_name", listener, getsockname);
-	report_name("client_peer", client, getpeername);
 	report_number("listening", get_option(listener, SOL_SOCKET, SO_ACCEPTCONN));
 	/* Of a datagram socket the first message's length, of a seqpacket socket all bytes. */
 	report_number("datagrams", queued(datagrams[1], SIOCINQ));

@@ -119,8 +119,6 @@ static void describe(void)
 		mismatch("listener: its name is gone: %s", strerror(errno));
 	report_number("name_mode", status.st_mode);
 	report_name("listener_name", listener, getsockname);
-	report_name("server_name", server, getsockname);
-	report_name("client_peer", client, getpeername);
 	report_name("waiting_peer", waiting, getpeername);
 	report_options("pair", calm[0], calm_options);
 	report_options("listener", listener, listener_options);

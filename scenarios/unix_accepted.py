@@ -1,0 +1,21 @@
+"""The names of accepted unix connections: an accepted socket has its listener's name, which its client sees.
+
+CRIU 4.1.1 loses them on every kernel, silently: it makes both ends of a connection again as a pair, and neither
+getsockname nor the peer's getpeername tells the name any more. A scenario of its own, so that it does not hide what
+`unix_stream` and `unix_packets` hold.
+
+Leans on sock_diag for unix sockets (3.3).
+"""
+
+from __future__ import annotations
+
+from harness.scenario import Scenario
+
+SCENARIO = Scenario(command=("bin/unix_accepted",), sources=("unix_accepted.c",))
+
+CORRUPTIONS = {
+    "paired": "stream_own",
+    "named": "packet_client",
+    "parted": "connection: cannot be sent",
+}
+"""What the self-test can damage, and what `check` must then say."""
