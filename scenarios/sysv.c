@@ -24,6 +24,7 @@ static const key_t keys[] = { 0x4b4d01, 0x4b4d02, 0x4b4d03, 0x4b4d04 };
 static int segment, idle, set, queue;
 static uint8_t *writable;
 static const uint8_t *readable; /* the same segment once more, read only */
+static bool limited; /* whether the queue has a limit of its own, which CRIU loses: asked for by msg_limit */
 static struct companion *child;
 
 struct message {
@@ -164,7 +165,7 @@ static void make_queues(void)
 	if (msgctl(queue, IPC_STAT, &status))
 		die("msgctl");
 	status.msg_qbytes = 9000;
-	if (msgctl(queue, IPC_SET, &status))
+	if (limited && msgctl(queue, IPC_SET, &status))
 		die("msgctl");
 }
 
@@ -338,15 +339,27 @@ static void corrupt_number(void)
 	shmdt(memory);
 }
 
+static void corrupt_limit(void)
+{
+	struct msqid_ds status;
+
+	if (msgctl(queue, IPC_STAT, &status))
+		die("msgctl");
+	status.msg_qbytes = 16384;
+	if (msgctl(queue, IPC_SET, &status))
+		die("msgctl");
+}
+
 static const struct damage damages[] = {
 	{ "byte", corrupt_byte },	{ "private", corrupt_private }, { "value", corrupt_value },
 	{ "waiter", corrupt_waiter }, { "message", corrupt_message }, { "order", corrupt_order },
-	{ "number", corrupt_number },	{ 0 },
+	{ "number", corrupt_number }, { "limit", corrupt_limit },	{ 0 },
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	witness_start();
+	limited = argc > 1 && !strcmp(argv[1], "limited");
 	if (unshare(CLONE_NEWIPC))
 		die("unshare");
 	write_limit();

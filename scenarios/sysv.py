@@ -5,7 +5,8 @@ keys, modes and contents must stay, a limit of the namespace too; one process wa
 lets both calls end with EINTR, as the kernel does for any interruption of them; the waiters ask again.
 
 Leans on MSG_COPY and the sysctls sem_next_id, msg_next_id, shm_next_id (3.8, CONFIG_CHECKPOINT_RESTORE). What CRIU
-loses of System V IPC has scenarios of its own: `sem_undo`, `sysv_removed`.
+loses of System V IPC has scenarios of its own: `sem_undo`, `msg_limit`. A segment that was removed while it is attached
+is in `sysv_removed`.
 """
 
 from __future__ import annotations
