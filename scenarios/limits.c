@@ -15,7 +15,7 @@ static const struct {
 	const char *name;
 	int policy, priority, nice;
 } kinds[THREADS] = {
-	{ "fifo", SCHED_FIFO, 7, 0 },	  { "rr", SCHED_RR, 3, 0 },   { "batch", SCHED_BATCH | SCHED_RESET_ON_FORK, 0, 5 },
+	{ "fifo", SCHED_FIFO, 7, 0 },	  { "rr", SCHED_RR, 3, 0 },   { "batch", SCHED_BATCH, 0, 5 },
 	{ "idle class", SCHED_IDLE, 0, 0 }, { "hurried", SCHED_OTHER, 0, -11 },
 };
 

@@ -1,8 +1,7 @@
 """What surrounds a process: limits, personality, umask, names, priorities and policies, whom it outlives.
 
 All sixteen limits at values of their own; a personality; oom_score_adj; a name that a careless reader of
-/proc/PID/stat stumbles over; five threads with names, scheduled by five policies, one with SCHED_RESET_ON_FORK; a child
-with a parent death signal; a subreaper.
+/proc/PID/stat stumbles over; five threads with names, scheduled by five policies; a child with a parent death signal; a subreaper.
 
 Leans on prlimit (2.6.36), PR_SET_CHILD_SUBREAPER (3.4), /proc/PID/personality. What CRIU does not save (timer slack, io
 priority, core dump filter, deadline scheduling and others) is in scenarios of its own; affinity shows nothing where a

@@ -1,7 +1,7 @@
 """How late a process's timers may be: its timer slack.
 
-Leans on PR_SET_TIMERSLACK (2.6.28). A scenario of its own, because CRIU does not save it: a restored process has its
-restorer's, 50 microseconds. A real-time or a power saving program notices.
+Leans on PR_SET_TIMERSLACK (2.6.28). A scenario of its own, because CRIU up to 4.2 does not save it: a restored process
+has its restorer's, 50 microseconds (https://github.com/checkpoint-restore/criu/pull/2913).
 """
 
 from __future__ import annotations

@@ -119,7 +119,20 @@ static uint64_t get_memory_merge(void)
 	return (uint64_t)prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
 }
 
+static long set_policy(uint64_t value)
+{
+	const struct sched_param none = { 0 };
+
+	return sched_setscheduler(0, (int)value, &none);
+}
+
+static uint64_t get_policy(void)
+{
+	return (uint64_t)sched_getscheduler(0);
+}
+
 static const struct trait traits[] = {
+	{ "reset_on_fork", SCHED_BATCH | SCHED_RESET_ON_FORK, SCHED_BATCH, set_policy, get_policy },
 	{ "timerslack", 1234567, 50000, set_timerslack, get_timerslack },
 	{ "ioprio", IOPRIO_IDLE << 13, IOPRIO_BEST_EFFORT << 13 | 4, set_ioprio, get_ioprio },
 	{ "coredump_filter", 0x5, 0x33, set_coredump_filter, get_coredump_filter },
