@@ -194,7 +194,7 @@ class Writer:
         return {
             "committed": lambda: self.database.execute("commit"),
             "rolled back": self.begin_anew,
-            "row": lambda: self.database.execute("update shelf set word = 'x' where id = 5007"),
+            "row": self.spoil,
             "walked": self.step,
             "snapshot": self.refresh,
             "unlocked": self.unlock,
@@ -205,6 +205,12 @@ class Writer:
         """The same words once more: the counter of changes tells."""
         self.database.execute("rollback")
         self.begin()
+
+    def spoil(self) -> None:
+        """Change a row before the savepoint, so that it is not mended by going back to that."""
+        self.database.execute("release early")
+        self.database.execute("update shelf set word = 'x' where id = 5007")
+        self.database.execute("savepoint early")
 
     def refresh(self) -> None:
         self.reader.ask("commit")
