@@ -45,7 +45,8 @@ static void verify(void)
 	total = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
 		(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 	if (total < worker_before)
-		mismatch("getrusage knows of %" PRIu64 " ms, of which the thread alone used %" PRIu64, total, worker_before);
+		mismatch("getrusage knows of %" PRIu64 " ms, of which the thread alone used %" PRIu64, total,
+			 worker_before);
 }
 
 static void describe(void)

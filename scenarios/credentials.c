@@ -41,7 +41,8 @@ static pid_t children[THREAD];
 /* The C library would change the ids of all threads; the plain calls change this one's. */
 static void set_ids(uint32_t real, uint32_t effective, uint32_t saved)
 {
-	if (syscall(SYS_setresgid, real + 100, effective + 100, saved + 100) || syscall(SYS_setresuid, real, effective, saved))
+	if (syscall(SYS_setresgid, real + 100, effective + 100, saved + 100) ||
+	    syscall(SYS_setresuid, real, effective, saved))
 		die("setresuid");
 }
 
@@ -50,7 +51,8 @@ static uint64_t caps_of(bool ambient)
 	uint64_t set = 0;
 
 	for (int cap = 0; cap < CAPS; cap++) {
-		int has = ambient ? prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) : prctl(PR_CAPBSET_READ, cap);
+		int has = ambient ? prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) :
+				    prctl(PR_CAPBSET_READ, cap);
 
 		set |= has == 1 ? UINT64_C(1) << cap : 0;
 	}
@@ -180,8 +182,8 @@ static void compare_state(const char *name, const struct state *got, const struc
 		snprintf(what, sizeof what, "%s: %s gid", name, ids[i]);
 		compare_number(what, got->gid[i], want->gid[i]);
 	}
-#define COMPARE(FIELD, WORDS)                                                                                          \
-	snprintf(what, sizeof what, "%s: " WORDS, name);                                                                \
+#define COMPARE(FIELD, WORDS)                                        \
+	snprintf(what, sizeof what, "%s: " WORDS, name);             \
 	compare_number(what, (uint64_t)got->FIELD, (uint64_t)want->FIELD)
 	COMPARE(fsuid, "file system uid");
 	COMPARE(fsgid, "file system gid");

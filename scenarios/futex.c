@@ -266,8 +266,8 @@ static void compare_waiters(void)
 	compare_number("waiters with other bits", wake(~2U), 2);
 	if (!reaches(&woken[0], 1) || !reaches(&woken[2], 1))
 		mismatch("waiters: not all of them woke");
-	compare_number("waiters with a deadline", (uint64_t)futex(&timed_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 9, NULL, 0),
-		       1);
+	compare_number("waiters with a deadline",
+		       (uint64_t)futex(&timed_word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 9, NULL, 0), 1);
 }
 
 /* The child holds the mutex across the move, gives it back, takes it again and dies with it. */

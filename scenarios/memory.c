@@ -6,15 +6,15 @@
 #define GROWTH 64
 #define HEAP 20000
 
-enum { LOCKED, UNFORKED, UNDUMPED, MERGED, HUGE, SMALL, IN_ORDER, AT_RANDOM, UNRESERVED, HIDDEN, READ_ONLY, CODE, PLAIN,
-       ADVISED };
+enum kind { LOCKED, UNFORKED, UNDUMPED, MERGED, HUGE, SMALL, IN_ORDER, AT_RANDOM, UNRESERVED, HIDDEN, READ_ONLY, CODE,
+	    PLAIN, ADVISED };
 
-/* What a plain area of four pages gets: advice, protection. HUGE is as large as a huge page, so that it can have one. */
+/* What a plain area of four pages gets: advice, protection. HUGE has room for a huge page. */
 static struct area areas[ADVISED] = {
 	[LOCKED] = { .name = "locked" },     [UNFORKED] = { .name = "unforked" },   [UNDUMPED] = { .name = "undumped" },
 	[MERGED] = { .name = "merged" },     [HUGE] = { .name = "huge" },	     [SMALL] = { .name = "small" },
-	[IN_ORDER] = { .name = "in_order" }, [AT_RANDOM] = { .name = "at_random" }, [UNRESERVED] = { .name = "unreserved" },
-	[HIDDEN] = { .name = "hidden" },     [READ_ONLY] = { .name = "read_only" }, [CODE] = { .name = "code" },
+	[IN_ORDER] = { .name = "in_order" }, [AT_RANDOM] = { .name = "at_random" },
+	[UNRESERVED] = { .name = "unreserved" }, [HIDDEN] = { .name = "hidden" },     [READ_ONLY] = { .name = "read_only" }, [CODE] = { .name = "code" },
 	[PLAIN] = { .name = "plain" },
 };
 

@@ -57,7 +57,7 @@ static struct area *take_area(unsigned index)
 	return area;
 }
 
-/* Stay inside a critical section until the kernel aborts it, which it does at a signal or when it takes the processor. */
+/* Stay inside a critical section until the kernel aborts it, as it does at a signal or when another thread runs. */
 static void be_aborted(struct area *area)
 {
 	static const volatile uint64_t never = 0;

@@ -157,7 +157,8 @@ static void call_clock_getres(void)
 		struct timespec said = { -1, -1 }, wanted = { 0 };
 
 		syscall(SYS_clock_getres, clocks[i], &wanted);
-		if (clock_getres_of_vdso(clocks[i], &said) || nanoseconds(&said) + (int64_t)offset != nanoseconds(&wanted))
+		if (clock_getres_of_vdso(clocks[i], &said) ||
+		    nanoseconds(&said) + (int64_t)offset != nanoseconds(&wanted))
 			mismatch("clock_getres: clock %d has not the resolution that the kernel says", clocks[i]);
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * The processor's whole extended state, one set of values a thread: x87 with its tags and flags, MXCSR, and every vector
- * and mask register and protection key right that the processor has. It is loaded by xrstor from an image made
+ * The processor's whole extended state, one set of values a thread: x87 with its tags and flags, MXCSR, and every
+ * vector and mask register and protection key right that the processor has. It is loaded by xrstor from an image made
  * of the nonce, held by a thread that does nothing but look at one word, and stored by xsave after the move. In a
  * second thread that happens in a signal's handler, while the interrupted state lies in the frame on its stack.
  */
@@ -159,8 +159,9 @@ static void choose(struct hold *hold, unsigned part)
 
 static void compare_hold(const char *who, struct hold *hold)
 {
-	static const char *const names[] = { [2] = "ymm, upper halves", [5] = "mask registers", [6] = "zmm0 to 15, upper halves",
-					     [7] = "zmm16 to 31", [9] = "protection key rights" };
+	static const char *const names[] = { [2] = "ymm, upper halves", [5] = "mask registers",
+					     [6] = "zmm0 to 15, upper halves", [7] = "zmm16 to 31",
+					     [9] = "protection key rights" };
 	const struct legacy *got = &hold->got.legacy, *want = &hold->want.legacy;
 	uint64_t before = hold->saved;
 	char what[80];
