@@ -77,6 +77,7 @@ def built(name: str = "pipe00", desc: str = "", **changes: Any) -> Built:  # noq
             "hook": None,
             "checkskip": False,
             "files": ("/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/libc.so.6"),
+            "packages": ("libc6",),
             "missing": (),
             **changes,
         }

@@ -70,6 +70,8 @@ class Built:
     checkskip: bool
     files: tuple[str, ...]
     """Libraries and programs that a root of its own must hold."""
+    packages: tuple[str, ...]
+    """Of the libraries that it is linked against."""
     missing: tuple[str, ...]
     """Programs of `deps` that the userland does not have."""
 
@@ -149,7 +151,7 @@ def _read(directory: Path) -> Build:
 
 
 def _built(record: dict[str, Any]) -> Built:
-    lists = {name: tuple(record[name]) for name in ("arguments", "files", "missing")}
+    lists = {name: tuple(record[name]) for name in ("arguments", "files", "packages", "missing")}
     return Built(**{**record, **lists})
 
 
@@ -224,6 +226,7 @@ def _gather(directory: Path) -> dict[str, Any]:
     names = (directory / "names").read_text().split()
     commands = {m["name"]: m["arguments"].split() for m in _COMMAND.finditer(_text(directory / "commands"))}
     libraries = _lists(directory / "libraries")
+    owners = {file: found[0] for file, found in _lists(directory / "owners").items() if found}
     deps = _lists(directory / "deps")
     tests: dict[str, Any] = {}
     for name in names:
@@ -243,6 +246,7 @@ def _gather(directory: Path) -> dict[str, Any]:
             hook=_text(hook) if hook.is_file() else None,
             checkskip=brought[2].is_file(),
             files=tuple(sorted(files)),
+            packages=tuple(sorted({owners[file] for file in libraries.get(name, ()) if file in owners})),
             missing=tuple(dep for dep in wanted if dep not in deps),
         )
         tests[name] = asdict(test)

@@ -70,7 +70,7 @@ class Case:
         return Scenario(
             command=(*_AROUND, "start"),
             tags=("zdtm",),
-            needs=Needs(features=tuple(features)),
+            needs=Needs(packages=self.test.packages, features=tuple(features)),
             criu=(*self.desc.options, f"--pidfile={WORK}/{pidfile}", *root),
             dump=(*self.desc.dump_options, *(("--external=mnt[/dev]:ZDTM_DEV",) if own else ())),
             restore=(

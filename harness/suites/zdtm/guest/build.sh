@@ -2,7 +2,7 @@
 # Builds CRIU's tests inside a root with the userland's compiler, and gathers what a guest needs of them.
 #   build.sh JOBS [TEST...]      without tests: all
 # /build/criu is the source, /build/deps the programs that tests with a root of their own ask for, one a line; what comes
-# out is in /build/out: `static/`, `names`, `commands`, `libraries`, `deps`, `make.log`.
+# out is in /build/out: `static/`, `names`, `commands`, `libraries`, `owners`, `deps`, `make.log`.
 set -u
 jobs=$1
 shift
@@ -40,6 +40,10 @@ libraries() {
 for name in $built; do
 	echo "$name $(libraries "static/$name")"
 done >$OUT/libraries
+# Which packages a guest must have for them.
+for file in $(cut -s -d ' ' -f 2- $OUT/libraries | tr ' ' '\n' | sort -u); do
+	echo "$file $(dpkg-query -S "*/${file##*/}" | sed -n '1s/[:,].*//p')"
+done >$OUT/owners
 while IFS='|' read -r line; do
 	for file in $(echo "$line" | tr '|' ' '); do
 		if [ -e "$file" ]; then
