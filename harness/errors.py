@@ -64,6 +64,10 @@ class BaselineFailed(CannotRun):
     """The workload does not run under a kernel even without CRIU: nothing can be said of a move."""
 
 
+class DiagonalFailed(CannotRun):
+    """What a scenario holds is lost or refused under one kernel alone: nothing is asked of a move."""
+
+
 class Refused(CannotRun):
     """CRIU does not save such a state and says so, as the scenario expects."""
 

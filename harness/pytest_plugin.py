@@ -24,7 +24,7 @@ pytest.register_assert_rewrite("harness.witness", "harness.scenario", "scenarios
 from harness.cache import Cache
 from harness.errors import ConfigError, Exit, HarnessError
 from harness.matrix import plan, workloads
-from harness.matrix.cell import Cell, Isolation, Outcome
+from harness.matrix.cell import Cell, Confirm, Isolation, Outcome
 from harness.matrix.conductor import Result
 from harness.matrix.ledger import Attempt
 from harness.matrix.workloads import Subject
@@ -70,6 +70,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(Isolation.RESET),
         help="default: reset",
     )
+    group.addoption(
+        "--confirm",
+        choices=[str(c) for c in Confirm],
+        default=str(Confirm.CELL),
+        help="what gets a fresh boot of its own when it fails: every cell, or every cause once",
+    )
     group.addoption("--run-dir", metavar="DIR", help="the run's folder (default: a new one under reports/)")
     group.addoption("--resume", action="store_true", help="go on with --run-dir, or the last unfinished run")
     group.addoption(
@@ -111,6 +117,7 @@ def options_of(config: pytest.Config) -> Options:
         criu=path("--criu"),
         jobs=config.getoption("--jobs"),
         isolation=Isolation(config.getoption("--isolation")),
+        confirm=Confirm(config.getoption("--confirm")),
         run_dir=path("--run-dir"),
         resume=config.getoption("--resume"),
     )

@@ -117,6 +117,7 @@ def run_facts(kernels: tuple[str, ...], scenarios: tuple[str, ...], planned: int
             "scenarios": list(scenarios),
             "modes": ["cold"],
             "isolation": "reset",
+            "confirm": "cell",
             "slots": 2,
             "cells": planned,
         },

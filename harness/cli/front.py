@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import Exit, HarnessError, HostError
-from harness.matrix.cell import Isolation
+from harness.matrix.cell import Confirm, Isolation
 
 PLUGIN = "harness.pytest_plugin"
 NOTHING_SELECTED = int(pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -38,6 +38,7 @@ class Wishes:
     criu: Path | None = None
     jobs: int | None = None
     isolation: Isolation | None = None
+    confirm: Confirm | None = None
     run_dir: Path | None = None
     resume: bool = False
     fail_on: FailOn = FailOn.NONE
@@ -65,6 +66,7 @@ def pytest_arguments(root: Path, wishes: Wishes) -> list[str]:
         "--criu": wishes.criu,
         "--jobs": wishes.jobs,
         "--isolation": wishes.isolation,
+        "--confirm": wishes.confirm,
         "--run-dir": wishes.run_dir,
         "--fail-on": wishes.fail_on,
         "--junitxml": wishes.junit,

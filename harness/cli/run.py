@@ -11,7 +11,7 @@ from harness.cli import front, place
 from harness.cli.front import FailOn, Wishes
 from harness.cli.trouble import tell
 from harness.errors import ConfigError
-from harness.matrix.cell import Isolation
+from harness.matrix.cell import Confirm, Isolation
 
 GLOBS = "comma separated globs, instead of the profile's"
 
@@ -31,6 +31,10 @@ def run(
     jobs: Annotated[int | None, typer.Option(help="Guests at once (default: as many as fit).", min=1)] = None,
     isolation: Annotated[
         Isolation | None, typer.Option(help="What every cell starts from (default: reset).")
+    ] = None,
+    confirm: Annotated[
+        Confirm | None,
+        typer.Option(help="What gets a fresh boot of its own when it fails (default: every cell)."),
     ] = None,
     run_dir: Annotated[
         Path | None, typer.Option(help="The run's folder (default: a new one in reports/).")
@@ -72,6 +76,7 @@ def run(
         criu=criu,
         jobs=jobs,
         isolation=isolation,
+        confirm=confirm,
         run_dir=run_dir,
         resume=resume,
         fail_on=fail_on,

@@ -42,6 +42,8 @@ class Reason(StrEnum):
     """Something that the workload needs is not there."""
     REFUSAL = "refusal"
     """CRIU does not save such a state and says so, as the scenario expects."""
+    DIAGONAL = "diagonal"
+    """A trait that is lost or refused without a move: nothing is asked of one."""
     BASELINE = "baseline"
     """The workload does not run under one of the kernels even without CRIU."""
     LAB = "lab"
@@ -69,6 +71,15 @@ class Isolation(StrEnum):
     """A new QEMU and a cold boot for every cell."""
     SHARED = "shared"
     """Many cells in one guest, one after another."""
+
+
+class Confirm(StrEnum):
+    """When a failure is tried again in a guest booted for it alone."""
+
+    CELL = "cell"
+    """Every time: no red cell is believed without a fresh boot of its own."""
+    CAUSE = "cause"
+    """Once for each signature and kernel; further cells of that signature are tried again in a reset guest."""
 
 
 @dataclass(frozen=True, order=True)

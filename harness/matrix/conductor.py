@@ -8,18 +8,20 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import BaselineFailed, CannotRun, CheckpointDamaged, HarnessError
-from harness.matrix.cell import Cell, Isolation, Outcome, Phase
+from harness.errors import BaselineFailed, CannotRun, CheckpointDamaged, DiagonalFailed, HarnessError
+from harness.matrix.cell import Cell, Confirm, Isolation, Outcome, Phase
 from harness.matrix.lab import Lab
 from harness.matrix.ledger import Attempt, Ledger
 from harness.matrix.life import Story
-from harness.matrix.plan import Kind, Task, baseline_task, dump_task, task_of
+from harness.matrix.plan import Kind, Task, baseline_task, dump_task, prerequisites, task_of
 from harness.matrix.scheduler import Queue, join, run_slots
 from harness.matrix.slot import Slot
 from harness.matrix.workloads import unmet
 from harness.migration.checkpoint import Checkpoint
 from harness.verdict.signature import normalize
 
+TRAIT = "trait"
+"""The tag of a scenario about one trait that CRIU is known to lose or refuse."""
 MOST_ATTEMPTS = 3
 """A cell that failed is tried again; a third time only if the lab itself spoilt the second."""
 
@@ -77,7 +79,8 @@ class Conductor:
             if not cell.is_baseline:
                 tasks[dump_task(cell)] = None
             tasks[task_of(cell)] = None
-        self.queue = Queue(tasks, done=[task_of(cell) for cell in self._done])
+        self._confirmed: set[tuple[str, str, str, str]] = set()
+        self.queue = Queue(tasks, done=[task_of(cell) for cell in self._done], before=self._before)
 
     def start(self, executor: Executor, slots: int, room: int) -> list[Future[None]]:
         """Begin; each of `slots` workers keeps at most `room` booted guests."""
@@ -113,6 +116,15 @@ class Conductor:
         else:
             self._restore(task, slot)
 
+    def _before(self, task: Task) -> tuple[Task, ...]:
+        """What a task waits for; a trait's move waits for both diagonals, which may settle it."""
+        wanted = prerequisites(task)
+        return wanted if not self._is_move_of_a_trait(task) else (*wanted, *map(task_of, _diagonals(task)))
+
+    def _is_move_of_a_trait(self, task: Task) -> bool:
+        moves = task.kind is Kind.RESTORE and task.source != task.destination
+        return moves and TRAIT in self._lab.scenarios[task.scenario].scenario.tags
+
     def _obstacle(self, task: Task) -> HarnessError | None:
         """Why a task cannot say anything: an unmet need, or a baseline that did not pass."""
         reference = self._lab.scenarios[task.scenario]
@@ -130,6 +142,13 @@ class Conductor:
             if known is not None and known.outcome not in (Outcome.PASS, Outcome.FLAKY):
                 said = f"the baseline on {label} did not pass ({known.outcome}: {known.error})"
                 return _BASELINE_ENDED.get(known.outcome, HarnessError)(said)
+        if self._is_move_of_a_trait(task):
+            for cell in _diagonals(task):
+                known = self._done.get(cell)
+                if known is not None and known.outcome in (Outcome.FAIL, Outcome.SKIP):
+                    return DiagonalFailed(
+                        f"no move is needed for this: {cell} ({known.outcome}: {known.error})"
+                    )
         return None
 
     def _dump(self, task: Task, slot: Slot) -> Dumped:
@@ -183,8 +202,22 @@ class Conductor:
                 break
             if tries > 1 and story.outcome is not Outcome.ERROR:
                 break
-            isolation = Isolation.BOOT
+            isolation = self._after(story)
+        if len(stories) - len(earlier) > 1:
+            self._confirm(*stories[-2:])
         return stories
+
+    def _after(self, failed: Story) -> Isolation:
+        """How the next attempt begins: in a fresh boot, unless just this was confirmed in one before."""
+        if self._lab.confirm is Confirm.CAUSE and _cause(failed) in self._confirmed:
+            return self._lab.isolation
+        return Isolation.BOOT
+
+    def _confirm(self, first: Story, second: Story) -> None:
+        """Remember that a fresh boot gave the same failure; a set's `add` is atomic."""
+        again = second.outcome is Outcome.FAIL and second.isolation is Isolation.BOOT
+        if again and _cause(first) == _cause(second):
+            self._confirmed.add(_cause(second))
 
     def _logs(self, task: Task, number: int) -> Path:
         step = "dump" if task.kind is Kind.DUMP else task.destination
@@ -237,3 +270,17 @@ class Conductor:
             started=story.started,
             logs={name: str(path.relative_to(lab.directory)) for name, path in story.logs.items()},
         )
+
+
+def _cause(story: Story) -> tuple[str, str, str, str]:
+    """What makes two failures one: userland, kernel, phase and signature."""
+    task = story.task
+    return (task.userland, task.destination, str(story.phase), normalize(story.error or ""))
+
+
+def _diagonals(task: Task) -> tuple[Cell, Cell]:
+    source, destination = (
+        Cell(task.userland, task.mode, task.scenario, label, label)
+        for label in (task.source, task.destination)
+    )
+    return source, destination

@@ -12,7 +12,7 @@ from harness.guests.hypervisor import Hypervisor
 from harness.images import Image
 from harness.kernels import Kernel
 from harness.kernels.kconfig import read_options
-from harness.matrix.cell import Isolation
+from harness.matrix.cell import Confirm, Isolation
 from harness.matrix.ledger import KernelIdentity
 from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import CheckpointStore, Origin
@@ -35,6 +35,7 @@ class Lab:
     images: dict[str, Image]
     scenarios: dict[str, Subject]
     store: CheckpointStore
+    confirm: Confirm = Confirm.CELL
     options: dict[str, dict[str, str] | None] = field(default_factory=dict)
     """By kernel label: the configuration symbols, None if the configuration is unknown."""
     features: dict[tuple[str, str, str], bool] = field(default_factory=dict)

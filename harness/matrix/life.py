@@ -17,6 +17,7 @@ from harness.errors import (
     BaselineFailed,
     CannotRun,
     DeadlineExceeded,
+    DiagonalFailed,
     GuestError,
     GuestHang,
     GuestLost,
@@ -132,6 +133,7 @@ def reason_of(failure: BaseException) -> Reason:
         (DeadlineExceeded, Reason.DEADLINE),
         (Refused, Reason.REFUSAL),
         (BaselineFailed, Reason.BASELINE),
+        (DiagonalFailed, Reason.DIAGONAL),
         (CannotRun, Reason.NEED),
     )
     return next((reason for kind, reason in kinds if isinstance(failure, kind)), Reason.LAB)

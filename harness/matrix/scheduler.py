@@ -24,12 +24,17 @@ _ORDER = {Kind.BASELINE: 0, Kind.DUMP: 1, Kind.RESTORE: 2}
 class Queue:
     """The tasks of a run and what is known of them. Thread-safe."""
 
-    def __init__(self, tasks: Iterable[Task], done: Iterable[Task] = ()) -> None:
-        """`done` are tasks whose outcome is known already (a resumed run)."""
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        done: Iterable[Task] = (),
+        before: Callable[[Task], Iterable[Task]] = prerequisites,
+    ) -> None:
+        """`done` are tasks whose outcome is known already (a resumed run); `before` says what a task waits for."""
         ended = set(done)
         self._waiting = {task: None for task in tasks if task not in ended}
         known = ended | set(self._waiting)
-        self._needs = {t: {p for p in prerequisites(t) if p in known} for t in self._waiting}
+        self._needs = {t: {p for p in before(t) if p in known} for t in self._waiting}
         self._ended = ended
         self._running: dict[Task, int] = {}
         self._held: dict[int, frozenset[Key]] = {}

@@ -124,6 +124,7 @@ def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started:
             "suite": None if selection.suite is None else zdtm.NAME,
             "modes": list(selection.modes),
             "isolation": str(lab.isolation),
+            "confirm": str(lab.confirm),
             "slots": slots,
             "cells": cells,
         },

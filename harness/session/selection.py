@@ -15,7 +15,7 @@ from harness.config.selection import split_patterns
 from harness.errors import ConfigError
 from harness.kernels import resolve
 from harness.matrix import workloads
-from harness.matrix.cell import Isolation
+from harness.matrix.cell import Confirm, Isolation
 from harness.suites import zdtm
 
 QUICK = "quick"
@@ -38,6 +38,7 @@ class Options:
     criu: Path | None = None
     jobs: int | None = None
     isolation: Isolation = Isolation.RESET
+    confirm: Confirm = Confirm.CELL
     run_dir: Path | None = None
     resume: bool = False
 
@@ -52,6 +53,7 @@ def resumed(options: Options, record: dict[str, Any]) -> Options:
         scenarios=options.scenarios or ",".join(planned["scenarios"]),
         suite=planned.get("suite"),
         isolation=Isolation(planned["isolation"]),
+        confirm=Confirm(planned.get("confirm", Confirm.CELL)),
     )
 
 

@@ -210,6 +210,7 @@ def _prepare(
         hardware=hardware,
         timeouts=settings.timeouts,
         isolation=options.isolation,
+        confirm=options.confirm,
         kernels=found,
         images=roots,
         scenarios=references,

@@ -150,6 +150,8 @@ def _skipped(attempt: Attempt) -> str:
     match attempt.reason:
         case Reason.REFUSAL:
             return "CRIU refuses to dump this kind of state, and says so."
+        case Reason.DIAGONAL:
+            return "what it holds is lost or refused without a move, so nothing is asked of one."
         case Reason.BASELINE:
             return "the workload does not run under one of the kernels even without CRIU."
         case _:
