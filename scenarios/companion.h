@@ -8,6 +8,7 @@
 #include "workload.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 struct companion {
@@ -81,4 +82,31 @@ static inline void companion_compare_parent(const struct companion *it)
 {
 	if (waitpid(it->pid, NULL, WNOHANG) != 0)
 		mismatch("the companion is not this process's child any more");
+}
+
+/* The system call that a process is in, -1 if it is in none. */
+static inline long call_of(pid_t pid)
+{
+	char path[40], line[64] = "";
+	FILE *file;
+	long number = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/syscall", pid);
+	file = fopen(path, "re");
+	if (file && fgets(line, sizeof line, file))
+		sscanf(line, "%ld", &number);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* After a restore a process may need a moment to get back into its system call. */
+static inline bool waits_in(pid_t pid, long call)
+{
+	for (long ms = 0; ms < wait_ms; ms += 2) {
+		if (call_of(pid) == call)
+			return true;
+		sleep_ms(2);
+	}
+	return false;
 }

@@ -115,7 +115,7 @@ static void make_waiter(void)
 		die("fork");
 	if (waiter == 0)
 		wait_for_range();
-	if (!reaches(&waiter_has[0], 1))
+	if (!reaches(&waiter_has[0], 1) || !waits_in(waiter, SYS_fcntl))
 		die("the waiter");
 }
 
@@ -188,6 +188,8 @@ static void verify(void)
 		mismatch("the child's range is not free after it let go");
 	if (waiter_has[1])
 		mismatch("waiter: has a lock that is held");
+	if (!waits_in(waiter, SYS_fcntl))
+		mismatch("waiter: does not wait");
 	if (lock(records, F_SETLK, &held[0], F_UNLCK) || !reaches(&waiter_has[1], 1))
 		mismatch("waiter: does not get the range that became free");
 	if (obstacle(records, &held[0]).l_pid != waiter)

@@ -27,6 +27,6 @@ CORRUPTIONS = {
     "child": "child_lock",
     "kind": "description, written: the lock belongs to process",
     "reader": "description, read: lock of type 2",
-    "waiter": "waiter: does not get the range",
+    "waiter": "waiter: does not wait; waiter: does not get the range",
 }
 """What the self-test can damage, and what `check` must then say."""
