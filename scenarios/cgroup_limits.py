@@ -5,7 +5,8 @@ from the root, as systemd does (`around`): without that no cgroup could have a l
 
 Leans on cgroup v2 (4.5), its cpu controller (4.15), memory.oom.group (4.19) and hugetlb (5.6). CRIU carries of a
 cgroup v2 its type, depth, descendants, freezer and subtree_control and no controller's files: every limit is lost, a
-container engine sets them again.
+container engine sets them again. Its built-in lists have the names of version 1 alone ("cg-prop: Property" in the dump's
+log).
 """
 
 from __future__ import annotations
