@@ -335,7 +335,11 @@ def test_what_must_not_be_saved_and_was() -> None:
     [
         ("ok", None, ""),
         ("skip its .checkskip says no", CannotRun, "zdtm.pipe00.host: its .checkskip says no"),
-        ("fail the test did not start: it ended with 1", AssertionError, "did not start"),
+        (
+            "fail the test did not start: it ended with 1",
+            CannotRun,
+            "zdtm.pipe00.host: the test did not start",
+        ),
         ("", AssertionError, "nothing"),
     ],
 )

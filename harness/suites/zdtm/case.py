@@ -123,12 +123,14 @@ class Case:
         return cache.entry("payloads", key, make) / "payload.tar"
 
     def ready(self, host: Host, workload: Workload) -> None:
-        """Wait until the test has daemonised. Raises `CannotRun` if it says that it cannot run here."""
+        """Wait until the test has daemonised. Raises `CannotRun` with its own words if it cannot be run here."""
         workload.await_ready(self.desc.seconds * _SLOWER)
         word, _, reason = host.run(f"cat {WORK}/ready").stdout.strip().partition(" ")
         if word == "skip":
             raise CannotRun(f"{self.name}: {reason}")
-        assert word == "ok", f"{reason}: {self._said(host)}"
+        if word == "fail":
+            raise CannotRun(f"{self.name}: {reason}: {self._said(host)}")
+        assert word == "ok", f"the test did not say what became of it: {self._said(host)}"
 
     def remember(self, host: Host, workload: Workload) -> Facts:
         """Its processes, each with its nonce, descriptors, mappings and mounts."""
