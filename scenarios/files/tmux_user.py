@@ -69,7 +69,9 @@ class Tmux:
         # In the foreground: as a daemon it would be a child of init and leave the tree.
         self.server = start(["tmux", "-D", "-f", "/dev/null", "-S", "tmux.socket"], "tmux.log")
         # Asked for an option, tmux does not start a server of its own.
-        settle("tmux does not listen", lambda: self.tmux("show-options", "-s", "exit-empty") == "exit-empty off")
+        settle(
+            "tmux does not listen", lambda: self.tmux("show-options", "-s", "exit-empty") == "exit-empty off"
+        )
         new = ["new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS - 1), "bash --norc --noprofile -i"]
         self.tmux("set-option", "-g", "history-limit", "500", ";", *new)
         self.terminal = Terminal(["tmux", "-S", "tmux.socket", "attach-session"])
