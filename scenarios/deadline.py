@@ -1,7 +1,7 @@
 """A process with a guaranteed share of processor time: SCHED_DEADLINE, 30 ms in every 400 ms.
 
-Leans on sched_setattr (3.14). A scenario of its own, because CRIU saves a policy's number and no more of this one, and
-fails or forgets the share when it restores.
+Leans on sched_setattr (3.14). A scenario of its own, because CRIU dumps the policy's number and refuses to restore it:
+`Inconsistent sched params received (6.0.0)` (4.1.1, criu/cr-restore.c).
 """
 
 from __future__ import annotations
