@@ -3,6 +3,9 @@
 Each is a fact of its own, so a report names those that were lost and no others. The options that CRIU carries are in
 `tcp_states`; these are apart so that they do not hide them.
 
+CRIU 4.1.1 carries none of them, without a word: its images have fields for TCP_NODELAY, TCP_CORK and the keep-alive
+times only (https://github.com/checkpoint-restore/criu/pull/2380).
+
 Leans on nothing but getsockopt and setsockopt.
 """
 

@@ -1,6 +1,6 @@
 """A corked UDP socket with half a datagram in it (UDP_CORK, 2.5.44).
 
-CRIU refuses it: "Can't dump corked dgram socket" (criu/sk-inet.c), because what is in the socket cannot be read back.
+CRIU refuses it: "Can't dump corked dgram socket" (https://github.com/checkpoint-restore/criu/issues/409 is open).
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ CRIU 4.1.1 loses them on every kernel, silently: it makes both ends of a connect
 getsockname nor the peer's getpeername tells the name any more. A scenario of its own, so that it does not hide what
 `unix_stream` and `unix_packets` hold.
 
-Leans on sock_diag for unix sockets (3.3).
+Leans on sock_diag for unix sockets (3.3). https://github.com/checkpoint-restore/criu/issues/56 is akin: the senders'
+addresses of queued messages.
 """
 
 from __future__ import annotations
