@@ -1,6 +1,6 @@
-"""Named fifos: bytes in flight, ends that one process alone has, no name, two names, processes that wait.
+"""Named fifos: bytes in flight, ends that one process alone has, no name, a second path, processes that wait.
 
-One descriptor for both directions with unread bytes; one fifo by two names, written by parent and child, of a chosen
+One descriptor for both directions with unread bytes; one fifo by two paths, written by parent and child, of a chosen
 size; a reading end that never had a writer; an unlinked fifo with bytes; bytes whose writer has gone; a
 process that waits in read, and one that waits in open for a writer. A pipe of packets is `packet_pipe`.
 
