@@ -1,7 +1,7 @@
 /*
- * A network namespace with a bridge, a veth pair of which one end is a port of the bridge, a bridge without ports, and
- * a veth pair whose other end is in the child's own network namespace. Configured by iproute2; what it shows is
- * compared by the lab, that it works is found out here.
+ * A network namespace with a bridge, a veth pair of which one end is a port of the bridge, another with addresses and
+ * routes, and one whose other end is in the child's own network namespace. Configured by iproute2; what it shows is
+ * compared by the lab, that it works is found out here. Given any argument, a device with routes has no carrier.
  */
 #include "spaces.h"
 
@@ -19,12 +19,13 @@ static const char *const parent_commands[] = {
 	"link set lo up",
 	"link add bridge0 address 02:00:00:00:77:01 type bridge forward_delay 0 ageing_time 12345",
 	"link add port0 address 02:00:00:00:77:02 mtu 1400 type veth peer name far0 address 02:00:00:00:77:03",
-	"link add stub0 address 02:00:00:00:77:04 mtu 1334 type bridge",
+	"link add stub0 address 02:00:00:00:77:04 mtu 1334 type veth peer name stubfar0 address 02:00:00:00:77:07",
 	"link set port0 master bridge0",
 	"link set bridge0 up",
 	"link set port0 up",
 	"link set far0 up",
 	"link set stub0 up",
+	"link set stubfar0 up",
 	"addr add 192.168.77.1/24 dev bridge0",
 	"addr add 192.168.77.9/32 dev far0",
 	"addr add 10.9.8.7/24 broadcast 10.9.8.255 dev stub0 label stub0:one",
@@ -208,7 +209,7 @@ static void damage_setting(void)
 	put_text(settings[1].path, "0");
 }
 
-int main(void)
+int main(int count, __attribute__((unused)) char **arguments)
 {
 	const struct damage damages[] = { { "left", damage_left },   { "address", damage_address },
 					  { "route", damage_route }, { "rule", damage_rule },
@@ -221,6 +222,8 @@ int main(void)
 	make_wire();
 	run_ip(parent_commands, COUNT(parent_commands));
 	configure_child();
+	if (count > 1)
+		do_ip("link set stubfar0 down");
 	for (size_t i = 0; i < SETTINGS; i++)
 		if (!put_text(settings[i].path, "%s", settings[i].value))
 			die(settings[i].path);

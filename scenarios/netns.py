@@ -1,10 +1,10 @@
 """A network namespace with a second one inside: veth, bridge, addresses, routes, rules, settings.
 
-A bridge with a port, another without; a veth pair within the namespace, one whose far end is in a child's own
-namespace; addresses of both families with labels and scopes, routes (blackhole, gateway, metric), rules, and settings
-below /proc/sys/net that CRIU carries. Compared as iproute2 shows them; one datagram must get through to the child.
-Left out: what CRIU never saves, such as neighbours, and devices that it refuses, dummy among them ("Unsupported link 3
-(type 1 kind dummy)", CRIU 4.1.1).
+A bridge with a port; veth pairs within the namespace, and one whose far end is in a child's own; addresses of both
+families with labels and scopes, routes (blackhole, gateway, metric), rules, and settings below /proc/sys/net that CRIU
+carries. Compared as iproute2 shows them; one datagram must get through to the child.
+Left out: routes over a device without a carrier (`netns_linkdown`); what CRIU never saves, such as neighbours; devices
+that it refuses, dummy among them ("Unsupported link 3 (type 1 kind dummy)", CRIU 4.1.1).
 
 Leans on rtnetlink, `ip address|route|rule save` of iproute2, IFLA_LINK_NETNSID (4.0), and IFLA_NEW_IFINDEX (5.13).
 Drivers veth and bridge are loaded by the kernel when asked for. From 7.1 on CRIU up to 4.2 dumps no network

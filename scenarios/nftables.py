@@ -51,7 +51,8 @@ def check(host: Host, workload: Workload, before: Facts) -> None:
     ruleset = listed(host, workload)
     check_apart(workload, {name: fact for name, fact in before.items() if name != "ruleset"}, "net")
     lost = [line for line in before["ruleset"] if line not in ruleset]
-    assert ruleset == before["ruleset"], f"ruleset: lost {'; '.join(lost)}"
+    gained = [line for line in ruleset if line not in before["ruleset"]]
+    assert ruleset == before["ruleset"], f"ruleset: lost {'; '.join(lost)}, gained {'; '.join(gained)}"
 
 
 def listed(host: Host, workload: Workload) -> list[str]:
