@@ -5,13 +5,10 @@ static int udp4, udp6;
 static struct pair tcp6;
 
 static const struct option options4[] = {
-	{ "tos", IPPROTO_IP, IP_TOS, 0x28 },
-	{ "ttl", IPPROTO_IP, IP_TTL, 33 },
 	{ "mtu_discover", IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO },
 	{ "recverr", IPPROTO_IP, IP_RECVERR, 1 },
 	{ "recvttl", IPPROTO_IP, IP_RECVTTL, 1 },
 	{ "recvtos", IPPROTO_IP, IP_RECVTOS, 1 },
-	{ "pktinfo", IPPROTO_IP, IP_PKTINFO, 1 },
 	{ "transparent", IPPROTO_IP, IP_TRANSPARENT, 1 },
 	{ "minttl", IPPROTO_IP, IP_MINTTL, 2 },
 	{ "bind_address_no_port", IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1 },
@@ -26,7 +23,6 @@ static const struct option options6[] = {
 	{ "tclass", IPPROTO_IPV6, IPV6_TCLASS, 0x48 },
 	{ "hops", IPPROTO_IPV6, IPV6_UNICAST_HOPS, 44 },
 	{ "multicast_hops", IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 5 },
-	{ "recvpktinfo", IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 },
 	{ "recvhoplimit", IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1 },
 	{ "recvtclass", IPPROTO_IPV6, IPV6_RECVTCLASS, 1 },
 	{ "autoflowlabel", IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0 },
@@ -41,35 +37,11 @@ static const struct option options_tcp6[] = {
 	{ 0 },
 };
 
-/* What a datagram to itself carries: IP_TOS is not only told but used. */
-static uint64_t carried_tos(void)
-{
-	union {
-		char bytes[256];
-		struct cmsghdr align;
-	} control;
-	char data[8];
-	struct iovec where = { data, sizeof data };
-	struct msghdr message = { .msg_iov = &where,
-				  .msg_iovlen = 1,
-				  .msg_control = control.bytes,
-				  .msg_controllen = sizeof control.bytes };
-	union address own = own_address(udp4);
-
-	if (sendto(udp4, "tos", 3, 0, &own.any, sizeof own.v4) != 3 || recvmsg(udp4, &message, MSG_DONTWAIT) != 3)
-		return UINT64_MAX;
-	for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head))
-		if (head->cmsg_level == IPPROTO_IP && head->cmsg_type == IP_TOS)
-			return *CMSG_DATA(head);
-	return UINT64_MAX; /* IP_RECVTOS is off */
-}
-
 static void describe(void)
 {
 	report_options("udp4", udp4, options4);
 	report_options("udp6", udp6, options6);
 	report_options("tcp6", tcp6.client, options_tcp6);
-	report_number("carried_tos", carried_tos());
 	report_address("udp4_own", udp4, getsockname);
 	report_address("udp6_own", udp6, getsockname);
 }
@@ -80,9 +52,9 @@ static void verify(void)
 	expect_flow(tcp6.server, tcp6.client, "connection, back", seed_for(2));
 }
 
-static void forget_tos(void)
+static void forget_minimum(void)
 {
-	set_option(udp4, IPPROTO_IP, IP_TOS, 0);
+	set_option(udp4, IPPROTO_IP, IP_MINTTL, 0);
 }
 
 static void forget_class(void)
@@ -106,7 +78,7 @@ static void rebind(void)
 }
 
 static const struct damage damages[] = {
-	{ "tos", forget_tos }, { "class", forget_class }, { "hops", forget_hops }, { "rebound", rebind }, { 0 },
+	{ "minimum", forget_minimum }, { "class", forget_class }, { "hops", forget_hops }, { "rebound", rebind }, { 0 },
 };
 
 int main(void)

@@ -1,11 +1,11 @@
 """Options of the IP layer, IPv4 and IPv6, on UDP sockets and on a TCP connection.
 
-Type of service, time to live, hop limits, path MTU discovery, what a receiver wants to be told of each datagram,
-transparent proxying, multicast hops. Each is a fact of its own, so a report names those that were lost and no others.
-One is what a datagram to itself carries, so that the type of service is not only told but used.
+Hop limits, traffic class, path MTU discovery, what a receiver wants to be told of each datagram, transparent proxying,
+multicast hops. Each is a fact of its own, so a report names those that were lost and no others. What CRIU carries (type
+of service and time to live of IPv4, IP_PKTINFO, IP_FREEBIND) is in `udp`; these are apart so that they do not hide it.
 
-Leans on nothing but getsockopt and setsockopt. CRIU carries a few of them:
-https://github.com/checkpoint-restore/criu/issues/2007 is open and lists the others.
+CRIU 4.1.1 carries none of them, without a word: https://github.com/checkpoint-restore/criu/issues/2007 is open and
+lists them. Leans on nothing but getsockopt and setsockopt.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SCENARIO = Scenario(
 )
 
 CORRUPTIONS = {
-    "tos": "carried_tos.*40.*udp4_tos|udp4_tos.*carried_tos.*40",
+    "minimum": "udp4_minttl",
     "class": "tcp6_tclass",
     "hops": "udp6_hops",
     "rebound": "udp6_own",

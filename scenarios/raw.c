@@ -1,6 +1,6 @@
 /*
  * Raw sockets: ICMP over IPv4 and IPv6 with filters that let an echo's answer through and nothing else, a socket that
- * writes IP headers itself, and one for a protocol of nobody, bound and connected.
+ * writes IP headers itself, and one for a protocol of nobody, bound.
  */
 #include "inet.h"
 
@@ -49,7 +49,6 @@ static void make_sockets(void)
 	set_options(icmp6, options);
 	set_options(header, header_options);
 	bind_to(private, &address);
-	connect_to(private, &address);
 }
 
 static void report_filter(const char *name, int fd, int level, int number)

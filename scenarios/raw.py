@@ -1,7 +1,8 @@
-"""Raw sockets: ICMP with filters over IPv4 and IPv6, a socket with IP_HDRINCL, a bound and connected one.
+"""Raw sockets: ICMP with filters over IPv4 and IPv6, a socket with IP_HDRINCL, a bound one.
 
 An echo is sent to loopback: its request passes by the socket as well as its answer, and only the filter keeps the
-request out. A packet written with a header of its own must arrive under that header.
+request out. A packet written with a header of its own must arrive under that header. A connected raw socket is the
+scenario `raw_connected`.
 
 Leans on sock_diag for raw sockets (4.10), ICMP_FILTER, ICMPV6_FILTER, IP_NODEFRAG (2.6.36), and a network namespace
 that CRIU makes again; CRIU carries raw sockets since 3.12. Kernel changes that every such socket meets are in `tcp`.

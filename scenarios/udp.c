@@ -31,6 +31,19 @@ static const struct option options[] = {
 	{ 0 },
 };
 
+static const struct option bound_options[FAMILIES][4] = {
+	{
+		{ "tos", IPPROTO_IP, IP_TOS, 0x28 },
+		{ "ttl", IPPROTO_IP, IP_TTL, 33 },
+		{ "pktinfo", IPPROTO_IP, IP_PKTINFO, 1 },
+		{ 0 },
+	},
+	{
+		{ "recvpktinfo", IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 },
+		{ 0 },
+	},
+};
+
 static const struct option foreign_options[] = {
 	{ "freebind", IPPROTO_IP, IP_FREEBIND, 1 },
 	{ 0 },
@@ -42,6 +55,7 @@ static void make_sockets(int i)
 
 	bound[i] = make_socket(families[i], SOCK_DGRAM, 0);
 	bind_to(bound[i], &address);
+	set_options(bound[i], bound_options[i]);
 	address = own_address(bound[i]);
 	connected[i] = make_socket(families[i], SOCK_DGRAM, 0);
 	connect_to(connected[i], &address);
@@ -104,6 +118,8 @@ static void describe(void)
 	report_address("bound6", bound[1], getsockname);
 	report_addresses("connected4", connected[0]);
 	report_addresses("connected6", connected[1]);
+	report_options("bound4", bound[0], bound_options[0]);
+	report_options("bound6", bound[1], bound_options[1]);
 	report_options("connected4", connected[0], options);
 	report_options("connected6", connected[1], options);
 	report_address("sharer0", sharers[0], getsockname);
@@ -149,6 +165,33 @@ static void verify_inbox(void)
 	expect_flow(outbox, inbox, "inbox, later", seed_for(LATER + 1));
 }
 
+/* IP_TOS is not only told but used: a datagram to somebody who wants to know carries it. */
+static void verify_tos(void)
+{
+	union {
+		char bytes[CMSG_SPACE(1)];
+		struct cmsghdr align;
+	} control;
+	char data[8];
+	struct iovec where = { data, sizeof data };
+	struct msghdr message = { .msg_iov = &where,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof control.bytes };
+	union address address = loopback(AF_INET, 0);
+	int fd = make_socket(AF_INET, SOCK_DGRAM, 0);
+
+	set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	bind_to(fd, &address);
+	address = own_address(fd);
+	if (sendto(bound[0], "tos", 3, 0, &address.any, sizeof address.v4) != 3 ||
+	    recvmsg(fd, &message, MSG_DONTWAIT) != 3 || !CMSG_FIRSTHDR(&message))
+		mismatch("IPv4: no datagram that tells its type of service");
+	else
+		compare_number("IPv4: type of service", *CMSG_DATA(CMSG_FIRSTHDR(&message)), 0x28);
+	close(fd);
+}
+
 static void verify(void)
 {
 	union address address;
@@ -156,6 +199,7 @@ static void verify(void)
 
 	for (int i = 0; i < FAMILIES; i++)
 		verify_family(i);
+	verify_tos();
 	verify_inbox();
 	if (poll(&hung, 1, 0) != 1)
 		mismatch("deaf: its reading half is open");
@@ -199,6 +243,11 @@ static void free_device(void)
 	setsockopt(sharers[0], SOL_SOCKET, SO_BINDTODEVICE, "", 0);
 }
 
+static void forget_tos(void)
+{
+	set_option(bound[0], IPPROTO_IP, IP_TOS, 0);
+}
+
 static void forget_checks(void)
 {
 	set_option(connected[1], SOL_SOCKET, SO_NO_CHECK, 0);
@@ -206,7 +255,7 @@ static void forget_checks(void)
 
 static const struct damage damages[] = {
 	{ "disconnected", disconnect }, { "unbound", unbind },	     { "listening", listen_again }, { "cut", cut },
-	{ "device", free_device },	{ "checks", forget_checks }, { 0 },
+	{ "device", free_device },	{ "checks", forget_checks }, { "tos", forget_tos },	    { 0 },
 };
 
 int main(void)

@@ -30,6 +30,7 @@ CORRUPTIONS = {
     "listening": "deaf: its reading half is open",
     "cut": "inbox: a datagram of 199 bytes",
     "device": "sharer0_device",
+    "tos": "IPv4: type of service: is 0, expected 40",
     "checks": "connected6_no_check",
 }
 """What the self-test can damage, and what `check` must then say."""

@@ -1,0 +1,27 @@
+"""A raw socket that is bound and connected: it hears its peer's address and no other.
+
+CRIU takes its state for TCP's and refuses the dump without --tcp-established ("Connected TCP socket, consider using
+--tcp-established option"; criu/sk-inet.c asks for the state before the protocol). With it the dump goes on. A scenario
+of its own, so that `raw` can do without the option.
+
+Leans on sock_diag for raw sockets (4.10). Kernel changes that every such socket meets are in `tcp`.
+"""
+
+from __future__ import annotations
+
+from harness.scenario import Needs, Scenario
+
+SCENARIO = Scenario(
+    command=("bin/raw_connected",),
+    sources=("raw_connected.c",),
+    tags=("object", "network"),
+    needs=Needs(config=("CONFIG_INET_RAW_DIAG",)),
+    criu=("--tcp-established",),
+    own_network=True,
+)
+
+CORRUPTIONS = {
+    "disconnected": "of a stranger: bytes",
+    "other-peer": "of a stranger: bytes",
+}
+"""What the self-test can damage, and what `check` must then say."""
