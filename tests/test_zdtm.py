@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import tarfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from harness.suites.zdtm.case import Case, runs_hook
 from harness.suites.zdtm.case import _fill as fill
 from harness.suites.zdtm.desc import Desc, joined, parse
 from harness.suites.zdtm.state import assert_marked, assert_same, processes
-from harness.suites.zdtm.suite import choose, read_reasons
+from harness.suites.zdtm.suite import Notes, choose, read_notes
 
 ROOT = Path(__file__).parent.parent
 NONCE = "3f7d9d3c-0f0e-4a6e-9a35-1d2f6f1a3f10"
@@ -104,7 +105,7 @@ def test_what_is_run_and_why_the_rest_is_not() -> None:
             built("rtc", "{'flavor': 'h'}"),
             unbuilt=("broken",),
         ),
-        {"rtc": "needs a clock", "tty01.ns": "needs a terminal"},
+        Notes({"rtc": "needs a clock", "tty01.ns": "needs a terminal"}),
     )
     assert suite.names == ["zdtm.pipe00.host", "zdtm.pipe00.ns", "zdtm.pipe00.uns", "zdtm.tty01.host"]
     assert suite.tests == 2
@@ -119,17 +120,30 @@ def test_what_is_run_and_why_the_rest_is_not() -> None:
     }
 
 
-def test_the_reasons_in_the_repository_can_be_read() -> None:
-    reasons = read_reasons(ROOT / "scenarios" / "zdtm.yaml")
-    assert "plugin" in reasons["rtc"]
+def test_the_notes_in_the_repository_can_be_read() -> None:
+    notes = read_notes(ROOT / "scenarios" / "zdtm.yaml")
+    assert "plugin" in notes.left_out["rtc"]
+    assert notes.sysctls["maps09"] == ("vm.nr_hugepages=16",)
+    assert "pthread_timers_h" in notes.restless
 
 
-@pytest.mark.parametrize("text", ["[]", "left_out: []", "left_out: {why: rtc}", "left_out: {why: [", "{}"])
+def test_notes_go_to_the_tests_that_they_are_about() -> None:
+    notes = Notes(sysctls={"pipe00": ("vm.x=1",)}, restless=frozenset({"timers"}))
+    cases = choose(build(built("pipe00"), built("timers")), notes).cases
+    assert cases["zdtm.pipe00.ns"].scenario.sysctls == ("vm.x=1",)
+    assert not cases["zdtm.pipe00.ns"].restless
+    assert cases["zdtm.timers.ns"].scenario.sysctls == ()
+    assert cases["zdtm.timers.ns"].restless
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "left_out: []", "left_out: {why: rtc}", "left_out: {why: [", "left: {}"]
+)
 def test_reasons_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "zdtm.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"zdtm\.yaml"):
-        read_reasons(path)
+        read_notes(path)
 
 
 def test_criu_gets_what_its_own_runner_would_give_it() -> None:
@@ -328,6 +342,28 @@ def test_what_must_not_be_saved_and_was() -> None:
     checked(Host(said=GOOD), case("{'flags': 'crfail'}"))
     with pytest.raises(AssertionError, match="the test says that it cannot save"):
         checked(Host(said=GOOD, restored=True), case("{'flags': 'crfail'}"))
+
+
+def test_what_a_restore_has_done_is_not_asked_without_one() -> None:
+    silent = GOOD | {"out": "FAIL: not restored\n"}
+    for subject in (case("{'flags': 'reqrst'}"), case("{'flags': 'suid reqrst'}", hook="exit")):
+        host = Host(said=silent)
+        checked(host, subject)
+        assert not any(" stop " in command or " hook " in command for command in host.commands)
+        with pytest.raises(AssertionError, match="not restored"):
+            checked(Host(said=silent, restored=True), subject)
+
+
+def test_the_mappings_of_a_restless_test_are_not_compared() -> None:
+    for restless in (True, False):
+        host = Host(said=GOOD)
+        host.facts = look(maps=MAPS[:2])
+        subject = dataclasses.replace(case(), restless=restless)
+        if restless:
+            checked(host, subject)
+        else:
+            with pytest.raises(AssertionError, match="mappings lost"):
+                checked(host, subject)
 
 
 @pytest.mark.parametrize(

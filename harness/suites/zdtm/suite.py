@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -18,6 +18,8 @@ from harness.suites.zdtm.desc import FLAVOURS
 
 NAME = "zdtm"
 _ARCH = "x86_64"
+_KEYS = ("left_out", "sysctls", "restless")
+"""Of `zdtm.yaml`: each maps words to the tests that they are about."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,31 @@ class Suite:
         return len({case.test.name for case in self.cases.values()})
 
 
+@dataclass(frozen=True)
+class Notes:
+    """`zdtm.yaml`: what only people can know of the tests. Each is by a test's name."""
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why it is not run; `test.flavour` is only that one."""
+    sysctls: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a kernel must have set."""
+    restless: frozenset[str] = frozenset()
+    """Tests that map memory when they like."""
+
+
 def open_suite(directory: Path, name: str, userland: Userland, settings: Settings, cache: Cache) -> Suite:
     """The suite of the userland called `name`, built if the cache lacks it; `directory` holds `zdtm.yaml`.
 
     Raises `ConfigError`, `KernelUnavailable` if the source cannot be had, `ImageError` if it cannot be built.
     """
-    reasons = read_reasons(directory / f"{NAME}.yaml")
+    notes = read_notes(directory / f"{NAME}.yaml")
     packages = prepare_root(name, userland, settings, cache).packages
-    return choose(build(name, userland, packages["criu"], settings, cache), reasons)
+    return choose(build(name, userland, packages["criu"], settings, cache), notes)
 
 
-def choose(built: Build, reasons: dict[str, str]) -> Suite:
-    """What of a build can be run; `reasons` are those that only people can know."""
+def choose(built: Build, notes: Notes) -> Suite:
+    """What of a build can be run, and why the rest cannot."""
+    reasons = notes.left_out
     cases: dict[str, Case] = {}
     left_out = dict.fromkeys(built.unbuilt, f"does not compile in the userland of CRIU {built.version}")
     for name, test in sorted(built.tests.items()):
@@ -65,7 +80,7 @@ def choose(built: Build, reasons: dict[str, str]) -> Suite:
             left_out[name] = reasons[name]
         else:
             for flavour in (known for known in FLAVOURS.values() if known in desc.flavours):
-                case = Case(test, flavour, built)
+                case = Case(test, flavour, built, notes.sysctls.get(name, ()), name in notes.restless)
                 if (reason := reasons.get(f"{name}.{flavour}")) is not None:
                     left_out[f"{name}.{flavour}"] = reason
                 elif flavour != "host" and test.missing:
@@ -75,13 +90,21 @@ def choose(built: Build, reasons: dict[str, str]) -> Suite:
     return Suite(built.version, cases, dict(sorted(left_out.items())))
 
 
-def read_reasons(path: Path) -> dict[str, str]:
-    """`zdtm.yaml`: the tests that are left out, and why. Raises `ConfigError` if it is no mapping of names to words."""
+def read_notes(path: Path) -> Notes:
+    """Read `zdtm.yaml`. Raises `ConfigError` if it is not as `_KEYS` says."""
     try:
         found = YAML(typ="safe").load(path.read_text())
     except (OSError, YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    groups = found.get("left_out") if isinstance(found, dict) else None
-    if not isinstance(groups, dict) or not all(isinstance(tests, list) for tests in groups.values()):
-        raise ConfigError(f"{path}: left_out: expected reasons, each with a list of tests")
-    return {str(test): str(reason) for reason, tests in groups.items() for test in tests}
+    if not isinstance(found, dict) or set(found) - set(_KEYS):
+        raise ConfigError(f"{path}: expected {', '.join(_KEYS)} and nothing else")
+    for key in _KEYS:
+        groups = found.setdefault(key, {})
+        if not isinstance(groups, dict) or not all(isinstance(tests, list) for tests in groups.values()):
+            raise ConfigError(f"{path}: {key}: expected words, each with a list of tests")
+    left_out, sysctls, restless = (
+        {str(test): str(words) for words, tests in found[key].items() for test in tests} for key in _KEYS
+    )
+    return Notes(
+        left_out, {test: tuple(words.split()) for test, words in sysctls.items()}, frozenset(restless)
+    )
