@@ -1,8 +1,7 @@
-/* What surrounds a process: its limits, personality, umask, names, priorities and policies, whom it outlives. */
+/* What surrounds a process: its limits, umask, names, priorities and policies, whom it outlives. */
 #include "workload.h"
 
 #include <pthread.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -115,8 +114,6 @@ static void make(void)
 {
 	choose_limits();
 	umask(0137);
-	if (personality(ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT) == -1)
-		die("personality");
 	write_file("/proc/self/oom_score_adj", "417");
 	if (prctl(PR_SET_NAME, own_name) || prctl(PR_SET_CHILD_SUBREAPER, 1))
 		die("prctl");
@@ -195,7 +192,6 @@ static void verify(void)
 	compare_threads();
 	compare_child();
 	compare_number("umask", umask(0137), 0137);
-	compare_number("personality", (uint64_t)personality(0xffffffff), ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT);
 	compare_number("oom_score_adj", read_number("/proc/self/oom_score_adj"), 417);
 	prctl(PR_GET_NAME, name);
 	compare("name", name, own_name, sizeof own_name);
@@ -239,20 +235,15 @@ static void change_oom(void)
 	write_file("/proc/self/oom_score_adj", "0");
 }
 
-static void change_personality(void)
-{
-	personality(0);
-}
-
 static void change_name(void)
 {
 	prctl(PR_SET_NAME, "limits");
 }
 
 static const struct damage damages[] = {
-	{ "limit", lower_limit }, { "umask", change_umask },		 { "policy", change_policy },
-	{ "nice", change_nice },  { "oom", change_oom },		 { "personality", change_personality },
-	{ "name", change_name },  { 0 },
+	{ "limit", lower_limit }, { "umask", change_umask }, { "policy", change_policy },
+	{ "nice", change_nice },  { "oom", change_oom },     { "name", change_name },
+	{ 0 },
 };
 
 int main(void)

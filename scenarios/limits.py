@@ -1,10 +1,10 @@
-"""What surrounds a process: limits, personality, umask, names, priorities and policies, whom it outlives.
+"""What surrounds a process: limits, umask, names, priorities and policies, whom it outlives.
 
-All sixteen limits at values of their own; a personality; oom_score_adj; a name that a careless reader of
+All sixteen limits at values of their own; oom_score_adj; a name that a careless reader of
 /proc/PID/stat stumbles over; five threads with names, scheduled by five policies; a child with a parent death signal; a subreaper.
 
-Leans on prlimit (2.6.36), PR_SET_CHILD_SUBREAPER (3.4), /proc/PID/personality. What CRIU does not save (timer slack, io
-priority, core dump filter, deadline scheduling and others) is in scenarios of its own; affinity shows nothing where a
+Leans on prlimit (2.6.36), PR_SET_CHILD_SUBREAPER (3.4). What CRIU does not save (personality, timer slack, io priority,
+core dump filter, deadline scheduling and others) is in scenarios of its own; affinity shows nothing where a
 guest has one processor.
 """
 
@@ -20,7 +20,6 @@ CORRUPTIONS = {
     "policy": "fifo: has policy 0, expected 1",
     "nice": "batch: is 6, expected 5",
     "oom": "oom_score_adj: is 0",
-    "personality": "personality: is 0",
     "name": "name: byte 0",
 }
 """What the self-test can damage, and what `check` must then say."""

@@ -1,6 +1,7 @@
 /* One trait of a process that it can set and ask for, named by the argument. */
 #include "workload.h"
 
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -131,7 +132,18 @@ static uint64_t get_policy(void)
 	return (uint64_t)sched_getscheduler(0);
 }
 
+static long set_personality(uint64_t value)
+{
+	return personality(value) == -1 ? -1 : 0;
+}
+
+static uint64_t get_personality(void)
+{
+	return (uint64_t)personality(0xffffffff);
+}
+
 static const struct trait traits[] = {
+	{ "personality", ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT, 0, set_personality, get_personality },
 	{ "reset_on_fork", SCHED_BATCH | SCHED_RESET_ON_FORK, SCHED_BATCH, set_policy, get_policy },
 	{ "timerslack", 1234567, 50000, set_timerslack, get_timerslack },
 	{ "ioprio", IOPRIO_IDLE << 13, IOPRIO_BEST_EFFORT << 13 | 4, set_ioprio, get_ioprio },
