@@ -1,11 +1,11 @@
 """What surrounds a process: limits, umask, names, priorities and policies, whom it outlives.
 
-All sixteen limits at values of their own; oom_score_adj; a name that a careless reader of
-/proc/PID/stat stumbles over; five threads with names, scheduled by five policies; a child with a parent death signal; a subreaper.
+All sixteen limits at values of their own; oom_score_adj; a name that a careless reader of /proc/PID/stat stumbles over;
+five threads with names, scheduled by five policies; a child with a parent death signal; a subreaper.
 
 Leans on prlimit (2.6.36), PR_SET_CHILD_SUBREAPER (3.4). What CRIU does not save (personality, timer slack, io priority,
-core dump filter, deadline scheduling and others) is in scenarios of its own; affinity shows nothing where a
-guest has one processor.
+core dump filter, deadline scheduling and others) is in scenarios of its own; affinity shows nothing where a guest has
+one processor.
 """
 
 from __future__ import annotations
