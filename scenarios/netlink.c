@@ -13,7 +13,7 @@
 static int monitor; /* bound to groups of route */
 static int asker;   /* bound, no groups */
 static int fresh;   /* not bound */
-static int left, right; /* of the users' own protocol, connected to each other */
+static int left, right; /* of the users' own protocol, connected to each other; to what else is netlink_connected */
 static int uevents; /* in no group: an event while CRIU looks would be queued, which it refuses */
 
 static const struct option options[] = {
@@ -60,7 +60,6 @@ static void describe(void)
 	report_port("asker", asker, getsockname);
 	report_port("fresh", fresh, getsockname);
 	report_port("left", left, getsockname);
-	report_port("left_peer", left, getpeername);
 	report_port("right", right, getsockname);
 	report_port("uevents", uevents, getsockname);
 	report_number("uevents_protocol", get_option(uevents, SOL_SOCKET, SO_PROTOCOL));

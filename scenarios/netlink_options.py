@@ -19,7 +19,7 @@ SCENARIO = Scenario(
 )
 
 CORRUPTIONS = {
-    "repeating": "the refusal repeats the request",
+    "repeating": "tuned_cap_ack",
     "strict": "tuned_strict",
     "pktinfo": "tuned_pktinfo",
 }
