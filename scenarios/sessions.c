@@ -1,4 +1,4 @@
-/* A family: sessions, process groups, orphans of dead leaders, zombies, a stopped one, a reaper of orphans. */
+/* A family: sessions, process groups, orphans, zombies, a stopped one, two reapers of orphans. */
 #include "workload.h"
 
 #include <sys/mman.h>
@@ -8,14 +8,14 @@
 #define EXIT_CODE 37
 
 /*
- * SOLO leads a session, MATE is in its group, LEADER leads another group of that session. ORPHAN's session and group
- * were led by a process that is dead and waited for. KEEPER is a reaper of its own: NEPHEW came to it by its
- * parent's death. HOLDER has a child, CHARGE, that comes to this process when HOLDER dies.
+ * SOLO leads a session, MATE is in its group, LEADER leads another group of that session. KEEPER is a reaper of its
+ * own: NEPHEW came to it by its parent's death. HOLDER has a child, CHARGE, that comes to this process when HOLDER
+ * dies.
  */
-enum { SOLO, MATE, LEADER, ORPHAN, KEEPER, NEPHEW, HOLDER, CHARGE, STOPPED, EXITED, KILLED, MEMBERS };
+enum { SOLO, MATE, LEADER, KEEPER, NEPHEW, HOLDER, CHARGE, STOPPED, EXITED, KILLED, MEMBERS };
 enum { WAIT, DIE, START_SESSION, JOIN_OTHER };
 
-static const char *const names[MEMBERS] = { "solo",	"mate",	  "leader", "orphan",  "keeper", "nephew",
+static const char *const names[MEMBERS] = { "solo",	"mate",	  "leader", "keeper", "nephew",
 					    "holder", "charge", "stopped", "exited", "killed" };
 
 static struct table {
@@ -103,21 +103,6 @@ static void be_holder(void)
 	live(HOLDER);
 }
 
-/* Leads a session, has a child, and is gone. */
-static void start_orphan(void)
-{
-	pid_t leader = born();
-
-	if (!leader) {
-		setsid();
-		start(ORPHAN);
-		while (!table->here[ORPHAN])
-			sleep_ms(1);
-		_exit(0);
-	}
-	waitpid(leader, NULL, 0);
-}
-
 static void await(int who)
 {
 	if (!reaches(&table->here[who], 1))
@@ -145,7 +130,6 @@ static void start_all(void)
 
 	if (!born())
 		be_solo();
-	start_orphan();
 	if (!born())
 		be_keeper();
 	if (!born())

@@ -1,12 +1,12 @@
-"""A family of processes: sessions, process groups, orphans whose leader is dead, zombies, a stopped one, reapers.
+"""A family of processes: sessions, process groups, orphans, zombies, a stopped one, reapers of orphans.
 
-Eleven processes. One leads a session with two groups; one belongs to a session and a group whose leader is dead and
-waited for; one came to a child subreaper by its parent's death; two are zombies, one of which exited with a code and
-one died by a signal; one is stopped. Places in the family must be what they were, the zombies give their status, and
-when a parent dies its child must come to the nearest subreaper.
+Ten processes. One leads a session with two groups; one came to a child subreaper by its parent's death; two are
+zombies, one of which exited with a code and one died by a signal; one is stopped. Places in the family must be what
+they were, the zombies give their status, and when a parent dies its child must come to the nearest subreaper. One
+whose session's leader is dead is in `orphan`.
 
 Leans on clone with a chosen pid (ns_last_pid 3.3, clone3's set_tid 5.5), /proc/PID/stat, PR_SET_CHILD_SUBREAPER (3.4,
-which CRIU restores since 3.15). A dead leader's number is held by a helper of CRIU's while the session is made.
+which CRIU restores since 3.13).
 """
 
 from __future__ import annotations
