@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from harness.cache import Cache
 from harness.errors import CannotRun, ConfigError
 from harness.scenario import Workload
+from harness.session.selection import Options, resumed
+from harness.session.selection import choose as choose_run
 from harness.suites.zdtm.build import Build, Built
 from harness.suites.zdtm.case import Case, runs_hook
 from harness.suites.zdtm.case import _fill as fill
@@ -194,6 +197,37 @@ def test_a_payload_has_what_the_test_needs(tmp_path: Path, flavour: str, has_roo
     assert "work/test/zdtm/static/pipe00.hook" in members
     assert "work/test/zdtm/static/pipe00.checkskip" not in members
     assert ("work/test/usr/lib" in members) is has_root
+
+
+@pytest.mark.parametrize(
+    ("suite", "userlands", "words"),
+    [
+        ("ltp", "trixie", "there is no suite 'ltp'; there is: zdtm"),
+        ("zdtm", "trixie,bookworm", "the suite is that of one userland's CRIU"),
+    ],
+)
+def test_suites_that_cannot_be_had(suite: str, userlands: str, words: str, tmp_path: Path) -> None:
+    options = Options(
+        ROOT / "kernels.yaml", ROOT / "scenarios", kernels="debian-6.12", userlands=userlands, suite=suite
+    )
+    with pytest.raises(ConfigError, match=words):
+        choose_run(options, Cache(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("plan", "suite"), [({"suite": "zdtm"}, "zdtm"), ({"suite": None}, None), ({}, None)]
+)
+def test_a_resumed_run_goes_on_with_its_suite(plan: dict[str, Any], suite: str | None) -> None:
+    record = {
+        "plan": {
+            "kernels": [{"label": "debian-6.12"}],
+            "userlands": ["trixie"],
+            "scenarios": ["zdtm.pipe00.ns"],
+            "isolation": "reset",
+            **plan,
+        }
+    }
+    assert resumed(Options(ROOT / "kernels.yaml", ROOT / "scenarios"), record).suite == suite
 
 
 MAPS = [
