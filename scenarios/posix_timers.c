@@ -184,7 +184,8 @@ static void verify(void)
 		mismatch("a timer that has hours left has fired");
 	for (int timer = 0; timer < RUNNING; timer++)
 		if (plans[timer].set)
-			compare_remaining(plans[timer].name, ns_of(get_timer(timer).it_value), ns_of(set[timer].it_value));
+			compare_remaining(plans[timer].name, ns_of(get_timer(timer).it_value),
+					  ns_of(set[timer].it_value));
 	compare_running();
 	for (int timer = 0; timer < RUNNING; timer++)
 		compare_notification(timer);

@@ -15,7 +15,7 @@
 /* ITIMER_VIRTUAL and ITIMER_PROF are counted by the kernel's tick, of which a slow kernel has 100 a second. */
 #define A_TICK (SECOND / 50)
 
-/* A time in nanoseconds between three and six hours that no other process would choose, none of its digits zero by rule. */
+/* Nanoseconds between three and six hours that no other process would choose: a number seen again is no accident. */
 static inline int64_t hours_for(unsigned part)
 {
 	return 3 * 3600 * SECOND + (int64_t)(seed_for(part) % (uint64_t)(3 * 3600 * SECOND));

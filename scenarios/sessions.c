@@ -24,7 +24,7 @@ static struct table {
 	pid_t pids[MEMBERS];
 } *table;
 
-/* Every member's life; it answers each order by counting. Some are out of reach of a signal to the first one's group. */
+/* Every member's life; it counts the orders it has followed. A signal to the first one's group does not reach them all. */
 static void __attribute__((noreturn)) live(int who)
 {
 	table->pids[who] = getpid();
@@ -200,7 +200,8 @@ static void compare_dead(int who, int code, int status)
 	if (waitid(P_PID, (id_t)table->pids[who], &info, WEXITED | WNOHANG) || info.si_pid != table->pids[who])
 		mismatch("%s: cannot be waited for", names[who]);
 	else if (info.si_code != code || info.si_status != status)
-		mismatch("%s: code %d, status %d, expected %d, %d", names[who], info.si_code, info.si_status, code, status);
+		mismatch("%s: code %d, status %d, expected %d, %d", names[who], info.si_code, info.si_status, code,
+			 status);
 }
 
 /* Wait until a member that has lost its parent has this one. */

@@ -1,11 +1,9 @@
-/* Signals that wait, for the process and for each thread; masks, handlers, alternate stacks, a parent's death signal. */
+/* Signals that wait, for the process and for each of its threads; masks, handlers, alternate stacks. */
 #include "workload.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define THREADS 3 /* the main thread is the first */
 #define QUEUED 4
@@ -36,8 +34,6 @@ struct member {
 
 static struct member members[THREADS];
 static struct kernel_action actions[_NSIG];
-static pid_t orphan_maker;
-static int orphan_pipe;
 static void (*task)(int);
 
 static struct kernel_action get_action(int number)
@@ -242,38 +238,6 @@ static void start_threads(void)
 			die("thread");
 }
 
-/* A child whose own child is to die with it: then nobody holds the pipe's other end any more. */
-static void start_orphan_maker(int death_signal)
-{
-	int ends[2];
-
-	if (pipe(ends))
-		die("pipe");
-	orphan_pipe = ends[0];
-	orphan_maker = fork();
-	if (orphan_maker < 0)
-		die("fork");
-	if (orphan_maker)
-		close(ends[1]);
-	else if (fork())
-		for (close(ends[1]);;)
-			pause();
-	else
-		for (prctl(PR_SET_PDEATHSIG, death_signal), (void)!write(ends[1], "!", 1);;)
-			pause();
-}
-
-static void compare_death_signal(void)
-{
-	struct pollfd end = { .fd = orphan_pipe };
-
-	kill(orphan_maker, SIGKILL);
-	for (long ms = 0; ms < wait_ms && !(end.revents & POLLHUP); ms += 2)
-		poll(&end, 1, 2);
-	if (!(end.revents & POLLHUP))
-		mismatch("the grandchild did not die with its parent");
-}
-
 static void compare_process(void)
 {
 	siginfo_t info;
@@ -297,7 +261,6 @@ static void verify(void)
 {
 	compare_process();
 	in_all(compare_own);
-	compare_death_signal();
 }
 
 /* What /proc says of a thread: pending, shared pending, blocked, ignored, caught. */
@@ -315,8 +278,8 @@ static void describe_thread(int who)
 	while (fgets(line, sizeof line, file)) {
 		char field[32];
 
-		if (sscanf(line, "%31[A-Za-z]: %31s", field, value) != 2 || (strncmp(field, "Sig", 3) && strcmp(field, "ShdPnd")) ||
-		    !strcmp(field, "SigQ"))
+		if (sscanf(line, "%31[A-Za-z]: %31s", field, value) != 2 || !strcmp(field, "SigQ") ||
+		    (strncmp(field, "Sig", 3) && strcmp(field, "ShdPnd")))
 			continue;
 		snprintf(name, sizeof name, "thread%d_%s", who, field);
 		report_text(name, value);
@@ -326,7 +289,6 @@ static void describe_thread(int who)
 
 static void describe(void)
 {
-	report_number("orphan maker", (uint64_t)orphan_maker);
 	for (int who = 0; who < THREADS; who++)
 		describe_thread(who);
 }
@@ -391,13 +353,6 @@ static void change_flags(void)
 	set_action(SIGUSR2, SA_SIGINFO, never, 0);
 }
 
-static void forget_death(void)
-{
-	kill(orphan_maker, SIGKILL);
-	close(orphan_pipe);
-	start_orphan_maker(0);
-}
-
 static void replace_sender(void)
 {
 	siginfo_t info;
@@ -408,18 +363,13 @@ static void replace_sender(void)
 
 static const struct damage damages[] = {
 	{ "lost", lose },	  { "order", swap },	       { "shared", share },	   { "mask", change_mask },
-	{ "stack", change_stack }, { "flags", change_flags }, { "death", forget_death }, { "sender", replace_sender },
+	{ "stack", change_stack }, { "flags", change_flags }, { "sender", replace_sender },
 	{ 0 },
 };
 
 int main(void)
 {
-	char byte;
-
 	witness_start();
-	start_orphan_maker(SIGKILL);
-	if (read(orphan_pipe, &byte, 1) != 1)
-		die("orphan");
 	set_actions();
 	start_threads();
 	remember_actions();

@@ -2,12 +2,10 @@
 
 Real-time signals queued four deep, each with a siginfo whose every byte was chosen by the sender (`rt_sigqueueinfo`,
 `rt_tgsigqueueinfo`), one of `sigqueue`, plain ones of `kill` and `tgkill`; another mask in each thread; handlers with
-flags, masks and the restorer; an alternate stack in each thread, on which a handler must run; a grandchild that
-must die with its parent (PR_SET_PDEATHSIG). The first process has no such signal: its parent is then
-`criu restore -d`, which ends, so that the signal comes at once (seen with CRIU 4.1.1 on 6.12).
+flags, masks and the restorer; an alternate stack in each thread, on which a handler must run.
 
 Leans on PTRACE_PEEKSIGINFO (3.10), PTRACE_GETSIGMASK (3.11), rt_tgsigqueueinfo (2.6.31) for one's own process with
-any code (3.9), sigaltstack, PR_GET_PDEATHSIG (2.3.15). SIGUSR1 is the lab's own.
+any code (3.9), sigaltstack. SIGUSR1 is the lab's own.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ CORRUPTIONS = {
     "mask": "a thread's mask",
     "stack": "thread 2: its alternate stack",
     "flags": "action of signal 12",
-    "death": "the grandchild did not die",
     "sender": "kill: its signal",
 }
 """What the self-test can damage, and what `check` must then say."""
