@@ -24,7 +24,7 @@ static struct table {
 	pid_t pids[MEMBERS];
 } *table;
 
-/* Every member's life; it counts the orders it has followed. A signal to the first one's group does not reach them all. */
+/* Every member's life; it counts the orders that it follows. A signal to the first one's group does not reach all. */
 static void __attribute__((noreturn)) live(int who)
 {
 	table->pids[who] = getpid();
