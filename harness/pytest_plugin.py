@@ -33,6 +33,7 @@ from harness.report.terminal import wants_colour
 from harness.report.write import Summary, write_reports
 from harness.session import rundir
 from harness.session.progress import Progress, make_progress
+from harness.session.remedies import try_remedies
 from harness.session.selection import QUICK, Options, Selection, choose, resumed
 from harness.session.session import open_run
 
@@ -77,6 +78,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what gets a fresh boot of its own when it fails: every cell, or every cause once",
     )
     group.addoption("--run-dir", metavar="DIR", help="the run's folder (default: a new one under reports/)")
+    group.addoption("--try-remedies", action="store_true", help="then run known reds with what should help")
     group.addoption("--resume", action="store_true", help="go on with --run-dir, or the last unfinished run")
     group.addoption(
         "--fail-on",
@@ -120,6 +122,7 @@ def options_of(config: pytest.Config) -> Options:
         confirm=Confirm(config.getoption("--confirm")),
         run_dir=path("--run-dir"),
         resume=config.getoption("--resume"),
+        try_remedies=config.getoption("--try-remedies"),
     )
 
 
@@ -302,6 +305,8 @@ class Matrix:
                         session,
                         ((by_cell[r.attempt.cell], r) for r in told if r.attempt.cell in by_cell),
                     )
+                if options.try_remedies:
+                    try_remedies(run, progress.say)
         finally:
             if self.directory is not None:
                 self.summary = write_reports(self.directory)

@@ -41,6 +41,7 @@ class Wishes:
     confirm: Confirm | None = None
     run_dir: Path | None = None
     resume: bool = False
+    try_remedies: bool = False
     fail_on: FailOn = FailOn.NONE
     keyword: str | None = None
     mark: str | None = None
@@ -78,6 +79,7 @@ def pytest_arguments(root: Path, wishes: Wishes) -> list[str]:
         *(("-k", wishes.keyword) if wishes.keyword is not None else ()),
         *(("-m", wishes.mark) if wishes.mark is not None else ()),
         *(["--resume"] * wishes.resume),
+        *(["--try-remedies"] * wishes.try_remedies),
         *(["-x"] * wishes.exit_first),
         *(["--lf"] * wishes.last_failed),
         *wishes.more,

@@ -42,6 +42,9 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with --run-dir, or with the newest unfinished run.")
     ] = False,
+    try_remedies: Annotated[
+        bool, typer.Option("--try-remedies", help="Then run known reds again with what is known to help.")
+    ] = False,
     fail_on: Annotated[
         FailOn,
         typer.Option(
@@ -79,6 +82,7 @@ def run(
         confirm=confirm,
         run_dir=run_dir,
         resume=resume,
+        try_remedies=try_remedies,
         fail_on=fail_on,
         keyword=keyword,
         mark=mark,

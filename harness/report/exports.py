@@ -18,7 +18,7 @@ JSON_FILE = "matrix.json"
 CSV_FILE = "matrix.csv"
 
 _FORMULA = ("=", "+", "-", "@")
-_FREE_TEXT = ("error", "signature", "why", "settle", "remedy")
+_FREE_TEXT = ("error", "signature", "why", "settle", "remedy", "remedied")
 
 
 def as_json(run: Run, cells: pd.DataFrame) -> str:

@@ -43,6 +43,7 @@ COLUMNS = (
     "looks_like",
     "interface",
     "remedy",
+    "remedied",
     "settle",
 )
 _TOLD = ("known", "looks_like", "interface", "blame", "remedy")
@@ -70,6 +71,8 @@ class Cause:
     interface: str | None
     blame: str | None
     remedy: str | None
+    remedied: tuple[tuple[str, int], ...]
+    """What came of the remedy for how many cells, where it was tried."""
 
     @property
     def worst(self) -> Verdict:
@@ -103,7 +106,8 @@ def _row(attempt: Attempt, tries: int, judgement: Judgement) -> tuple[object, ..
         str(attempt.isolation), round(sum(wall), 3), attempt.image_bytes, attempt.criu, attempt.accelerator,
         attempt.cpu, attempt.reason and str(attempt.reason), str(judgement.verdict), judgement.why,
         str(judgement.direction), judgement.blame and str(judgement.blame), judgement.known,
-        ", ".join(judgement.looks_like) or None, judgement.interface, judgement.remedy, judgement.settle,
+        ", ".join(judgement.looks_like) or None, judgement.interface, judgement.remedy,
+        judgement.remedied, judgement.settle,
     )  # fmt: skip
 
 
@@ -129,7 +133,7 @@ def lookup(counted: pd.DataFrame) -> dict[tuple[str, str, str], tuple[int, int, 
 def causes(cells: pd.DataFrame) -> list[Cause]:
     """Why cells did not pass: grouped by phase and signature, worst verdict first, then by how many they hit."""
     groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
-    columns = ("outcome", "phase", "signature", "error", "cell", "verdict", *_TOLD)
+    columns = ("outcome", "phase", "signature", "error", "cell", "verdict", "remedied", *_TOLD)
     for values in zip(*(cells[name] for name in columns), strict=True):
         member = {name: _text(value) for name, value in zip(columns, values, strict=True)}
         if member["outcome"] != str(Outcome.PASS):
@@ -156,6 +160,7 @@ def _cause(outcome: str, phase: str, signature: str, members: list[dict[str, str
         interface=" / ".join(told["interface"]) or None,
         blame=", ".join(told["blame"]) or None,
         remedy=" / ".join(told["remedy"]) or None,
+        remedied=tuple(Counter(m["remedied"] for m in members if m["remedied"]).most_common()),
     )
 
 

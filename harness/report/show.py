@@ -57,6 +57,7 @@ def _judgement(judgement: Judgement) -> Iterator[str]:
         "looks like": ", ".join(judgement.looks_like),
         "interface": judgement.interface,
         "helps": judgement.remedy,
+        "tried": judgement.remedied,
         "settle": judgement.settle,
     }
     for key, value in facts.items():

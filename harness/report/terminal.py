@@ -137,6 +137,7 @@ def _knowledge(cause: Cause) -> list[str]:
         )
     if cause.remedy:
         lines.append(f"what helps: {cause.remedy}")
+    lines += [f"tried on {n} of the cells: {visible(said, 200)}" for said, n in cause.remedied]
     return lines
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
-from harness.matrix.cell import Cell
+from harness.matrix import ledger
+from harness.matrix.cell import Cell, Outcome
 from harness.matrix.ledger import Attempt
 from harness.report.rundir import Run
 from harness.verdict.attribution import attribute
@@ -12,6 +14,8 @@ from harness.verdict.known import KnownBreakages, load
 from harness.verdict.signature import error_lines
 from harness.verdict.verdict import Judgement
 
+REMEDIES = "remedies"
+"""The folder of a run in which cells that were tried with a remedy have their ledger."""
 _LOGS = ("restore", "dump")
 _READ = 4 << 20
 """Bytes of a log that are searched, from its end: the error is what CRIU wrote last."""
@@ -19,7 +23,26 @@ _READ = 4 << 20
 
 def judge(run: Run, known: KnownBreakages | None = None) -> dict[Cell, Judgement]:
     """The judgement of every cell that has its last word. Raises `HarnessError` if `known.yaml` is broken."""
-    return attribute(run.final, known or load(), _reader(run))
+    judgements = attribute(run.final, known or load(), _reader(run))
+    tried = ledger.final_states(ledger.read(run.directory / REMEDIES))
+    return {cell: _remedied(judgement, tried) for cell, judgement in judgements.items()}
+
+
+def with_remedy(scenario: str, breakage: str) -> str:
+    """The name of a scenario that is run with the remedy against a breakage."""
+    return f"{scenario}+{breakage}"
+
+
+def _remedied(judgement: Judgement, tried: Mapping[Cell, Attempt]) -> Judgement:
+    if not tried or judgement.known is None:
+        return judgement
+    name = with_remedy(judgement.cell.scenario, judgement.known)
+    attempt = tried.get(replace(judgement.cell, scenario=name))
+    if attempt is None:
+        return judgement
+    helped = attempt.outcome is Outcome.PASS
+    said = "helped" if helped else f"did not help: {attempt.outcome} in {attempt.phase}: {attempt.error}"
+    return replace(judgement, remedied=said)
 
 
 def _reader(run: Run) -> Callable[[Attempt], Iterable[str]]:

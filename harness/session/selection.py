@@ -41,6 +41,7 @@ class Options:
     confirm: Confirm = Confirm.CELL
     run_dir: Path | None = None
     resume: bool = False
+    try_remedies: bool = False
 
 
 def resumed(options: Options, record: dict[str, Any]) -> Options:

@@ -116,7 +116,7 @@ def open_run(
                 conductor.abort(run.futures)
         if len(ledgers.final_states(ledgers.read(directory)).keys() & planned) == len(planned):
             rundir.write(directory, record | {"finished": rundir.now()})
-            _forget_checkpoints(lab)
+            forget_checkpoints(lab)
 
 
 @contextlib.contextmanager
@@ -136,7 +136,7 @@ def open_lab(
         yield _prepare(options, selection, references, cache, hypervisor, directory, say)
 
 
-def _forget_checkpoints(lab: Lab) -> None:
+def forget_checkpoints(lab: Lab) -> None:
     """A finished run needs its checkpoints no longer; an unfinished one is resumed with them."""
     for userland, scenario, kernel in itertools.product(lab.images, lab.scenarios, lab.kernels):
         lab.store.drop(lab.origin(userland, scenario, kernel))

@@ -61,5 +61,7 @@ class Judgement:
     """Entries whose words it has, in versions for which they are not known."""
     interface: str | None = None
     remedy: str | None = None
+    remedied: str | None = None
+    """What came of the remedy when it was tried on this cell: `helped`, or that it did not and how it ended."""
     settle: str | None = None
     """For an undetermined cell: the command that would tell."""
