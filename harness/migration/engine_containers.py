@@ -89,7 +89,7 @@ def passed(options: Argv) -> Argv:
     """Those options that runtimes and podman know under CRIU's own name.
 
     A runtime tells CRIU of each whether it is on, which goes before CRIU's configuration file. A file that goes before
-    the runtime's word is known to runc alone; crun has one since 1.26 (https://github.com/containers/crun/pull/1892).
+    the runtime's word is known to runc alone; crun has one since December 2025 (https://github.com/containers/crun/pull/1892).
     """
     return tuple(option for option in options if option in ("--tcp-established", "--file-locks"))
 
