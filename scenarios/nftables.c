@@ -24,7 +24,7 @@ static const char ruleset[] =
 	"		type filter hook input priority 10; policy accept;\n"
 	"		udp dport 9000 counter name \"seen\"\n"
 	"		ip daddr . udp dport @blocked drop comment \"pairs\"\n"
-	"		ip saddr @ranges limit rate 5/second burst 7 packets reject with icmp type port-unreachable\n"
+	"		ip saddr @ranges counter drop\n"
 	"		udp dport vmap @verdicts\n"
 	"	}\n"
 	"	chain turn {\n"
