@@ -1,7 +1,7 @@
 """A TCP connection that was reset by its peer, of which its owner has not been told yet.
 
-The next read must say ECONNRESET, once. CRIU 4.1.1 makes a fresh socket of it, which has no pending error: the
-process is told something else, silently. A scenario of its own, so that it does not hide what `tcp_closed` holds.
+The next read must say ECONNRESET, once. CRIU 4.1.1 makes a socket of it that has no pending error: the process reads an
+orderly end instead, silently. A scenario of its own, so that it does not hide what `tcp_closed` holds.
 
 Leans on SO_ERROR, which can be taken but not set.
 """
