@@ -311,19 +311,22 @@ class Host:
         self.restored = restored
         self.ready = ready
         self.facts = look()
+        self.late = 0
         self.commands: list[str] = []
 
     def run(self, command: str) -> SimpleNamespace:
         self.commands.append(command)
         if " look " in command:
             return SimpleNamespace(rc=0, stdout=json.dumps(self.facts), stderr="")
-        if " stop " in command:
+        if " stop " in command or " wait " in command:
             return SimpleNamespace(rc=0, stdout=json.dumps(self.said), stderr="")
         if "zdtm.sh hook" in command:
             return SimpleNamespace(rc=self.hook, stdout="no device", stderr="")
         if command.startswith("test -e"):
             return SimpleNamespace(rc=0 if self.restored else 1, stdout="", stderr="")
-        return SimpleNamespace(rc=0, stdout=self.ready, stderr="")
+        late = self.late > 0 and " await " in command
+        self.late -= late
+        return SimpleNamespace(rc=4 if late else 0, stdout="" if late else self.ready, stderr="")
 
 
 GOOD = {"early": False, "signalled": True, "gone": True, "out": "12:00: 5: PASS\n", "unfinished": ""}
@@ -415,9 +418,21 @@ def test_the_mappings_of_a_restless_test_are_not_compared() -> None:
 )
 def test_how_a_test_starts(ready: str, error: type[Exception] | None, words: str) -> None:
     host = Host(said=GOOD, ready=ready)
-    workload = SimpleNamespace(await_ready=lambda _seconds: None)
+    workload = Workload(host, 20001)
     if error is None:
-        case().ready(host, workload)  # type: ignore[arg-type]
+        case().ready(host, workload)
         return
     with pytest.raises(error, match=words):
-        case().ready(host, workload)  # type: ignore[arg-type]
+        case().ready(host, workload)
+
+
+@pytest.mark.parametrize(("late", "starts"), [(5, True), (6, False)])
+def test_a_slow_test_is_waited_for_in_turns(late: int, starts: bool) -> None:
+    host = Host(said=GOOD)
+    host.late = late
+    if starts:
+        case().ready(host, Workload(host, 20001))
+    else:
+        with pytest.raises(AssertionError, match="did not say what became of it"):
+            case().ready(host, Workload(host, 20001))
+    assert sum(" await " in command for command in host.commands) == 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shlex
 import tarfile
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ _DIRECTORIES = ("bin", "sbin", "etc", "lib", "lib64", "dev", "tmp", "usr", "proc
 _LINKS = ("bin", "sbin", "lib", "lib64")
 _SLOWER = 3.0
 """How much longer than CRIU's runner an emulated test may take."""
+_TURN = 15
+"""Seconds of one wait: less than a command in a guest may take."""
+_LATE = 4
+"""How `hand await` ends when it has waited in vain."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,11 @@ class Case:
 
     def ready(self, host: Host, workload: Workload) -> None:
         """Wait until the test has daemonised. Raises `CannotRun` with its own words if it cannot be run here."""
-        workload.await_ready(self.desc.seconds * _SLOWER)
-        word, _, reason = host.run(f"cat {WORK}/ready").stdout.strip().partition(" ")
+        for _ in range(self._turns):
+            done = host.run(f"cd {WORK} && {workload.hand} await {workload.pid} ready {_TURN} && cat ready")
+            if done.rc != _LATE:
+                break
+        word, _, reason = done.stdout.strip().partition(" ")
         if word == "skip":
             raise CannotRun(f"{self.name}: {reason}")
         if word == "fail":
@@ -184,12 +192,15 @@ class Case:
         self._hook(host, "--clean")
 
     def _stop(self, host: Host, workload: Workload) -> None:
-        seconds = int(self.desc.seconds * _SLOWER)
-        outfile = f"{_TEST}/{_STATIC}/{self.test.name}.out"
-        said = _json(host, f"exec {WORK}/bin/eye stop {workload.pid} {shlex.quote(outfile)} {seconds}")
+        arguments = f"{workload.pid} {shlex.quote(f'{_TEST}/{_STATIC}/{self.test.name}.out')} {_TURN}"
+        said = _json(host, f"exec {WORK}/bin/eye stop {arguments}")
         assert not said["early"], f"the test had ended before it was told to: {_tail(said['out'])}"
         assert said["signalled"], "there was no process to be told to end"
-        assert said["gone"], f"the test did not end within {seconds} s"
+        for _ in range(self._turns - 1):
+            if said["gone"]:
+                break
+            said = _json(host, f"exec {WORK}/bin/eye wait {arguments}")
+        assert said["gone"], f"the test did not end within {self._turns * _TURN} s"
         last = said["out"].strip().rpartition("\n")[2]
         assert "PASS" in last.split(), f"the test says: {_tail(said['out'] or said['unfinished'])}"
 
@@ -206,6 +217,10 @@ class Case:
         """The last of what the test and its starter printed."""
         own = shlex.quote(f"{_TEST}/{_STATIC}/{self.test.name}.out")
         return _tail(host.run(f"tail -n 3 {own} {own}.inprogress {WORK}/stdout.log 2>/dev/null").stdout)
+
+    @property
+    def _turns(self) -> int:
+        return math.ceil(self.desc.seconds * _SLOWER / _TURN)
 
     @property
     def _own(self) -> bool:

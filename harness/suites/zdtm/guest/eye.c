@@ -5,6 +5,7 @@
  *   eye stage TEST ROOT DEV      make the mounts in which a test of flavour ns or uns finds its root
  *   eye look PID                 describe every process of the tree as JSON
  *   eye stop PID OUTFILE SECONDS end the test as CRIU's runner does, wait for it, tell how its output ends
+ *   eye wait PID OUTFILE SECONDS wait for it once more
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -286,10 +287,10 @@ static void put_end(const char *key, const char *path)
 	put(start, strlen(start));
 }
 
-static void stop(int pid, const char *outfile, long seconds)
+static void stop(int pid, const char *outfile, long seconds, int signal)
 {
 	const struct timespec nap = { 0, NAP_MS * 1000000 };
-	bool early = !access(outfile, F_OK), signalled = !kill(pid, SIGTERM), gone = false;
+	bool early = !access(outfile, F_OK), signalled = !kill(pid, signal), gone = false;
 	char unfinished[4096];
 
 	for (long naps = 0; !(gone = is_gone(pid)) && naps * NAP_MS <= seconds * 1000; naps++)
@@ -311,7 +312,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(step, "look") && argc == 3)
 		look(atoi(argv[2]));
 	else if (!strcmp(step, "stop") && argc == 5)
-		stop(atoi(argv[2]), argv[3], atol(argv[4]));
+		stop(atoi(argv[2]), argv[3], atol(argv[4]), SIGTERM);
+	else if (!strcmp(step, "wait") && argc == 5)
+		stop(atoi(argv[2]), argv[3], atol(argv[4]), 0);
 	else
 		return 2;
 	return 0;
