@@ -104,8 +104,9 @@ static void be_job(void)
 	setpgid(0, 0);
 	shared->job = getpid();
 	signal(SIGINT, note_interrupt);
-	for (;;)
-		pause();
+	while (!kill(witness.pid, 0))
+		sleep_ms(20);
+	_exit(0);
 }
 
 /* Leads the session that the terminal controls, and answers for it. */
