@@ -74,22 +74,25 @@ static inline uint64_t queued(int fd, unsigned long which)
 	return ioctl(fd, which, &count) ? UINT64_MAX : (uint64_t)count;
 }
 
-/* A socket's own name as text without zeros, quotes or control characters; abstract names begin with '@'. */
+/* The name of a unix socket or of its peer as text; abstract names begin with '@'. */
 static inline void report_name(const char *what, int fd,
 			       int (*get)(int fd, struct sockaddr *restrict name, socklen_t *restrict size))
 {
-	struct sockaddr_storage name = { 0 };
+	struct sockaddr_un name = { 0 };
 	socklen_t size = sizeof name;
 
-	if (get(fd, (struct sockaddr *)&name, &size))
+	if (get(fd, (struct sockaddr *)&name, &size)) {
 		report_text(what, errno == ENOTCONN ? "not connected" : "unknown");
-	else if (name.ss_family == AF_UNIX && size <= offsetof(struct sockaddr_un, sun_path))
+		return;
+	}
+	if (size <= offsetof(struct sockaddr_un, sun_path)) {
 		report_text(what, "no name");
-	else if (name.ss_family == AF_UNIX)
-		fprintf(report, ", \"%s\": \"%s%.100s\"", what, ((struct sockaddr_un *)&name)->sun_path[0] ? "" : "@",
-			((struct sockaddr_un *)&name)->sun_path + !((struct sockaddr_un *)&name)->sun_path[0]);
-	else
-		report_text(what, "of another family");
+		return;
+	}
+	if (!name.sun_path[0])
+		name.sun_path[0] = '@';
+	name.sun_path[sizeof name.sun_path - 1] = '\0';
+	report_text(what, name.sun_path);
 }
 
 static inline void put(int fd, const char *what, size_t size, uint64_t seed)
