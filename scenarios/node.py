@@ -8,8 +8,9 @@ Leans on what `tcp` leans on; on epoll, eventfd, pipes and futexes between some 
 and were written by the process itself, on large reservations of address space (PROT_NONE), madvise, protection keys
 where the processor has them, and on CLOCK_MONOTONIC (time namespaces, 5.6) for every timer.
 
-libuv 1.45 and later can make rings of io_uring, which CRIU refuses to dump: UV_USE_IO_URING=0 says no to that. Node.js
-20 to 24 as Debian has them make one for epoll_ctl at most if asked to.
+libuv as trixie has it (1.50) makes a ring of io_uring for every event loop to batch epoll_ctl, whatever UV_USE_IO_URING
+says, and CRIU refuses to dump it. So io_uring is kept from this server by a seccomp filter, as Docker's default profile
+keeps it from everything; CRIU carries the filter, too (PTRACE_SECCOMP_GET_FILTER, 4.4). `node_uring` goes without.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from harness.scenario import Facts, Needs, Scenario, Workload
 from harness.witness import assert_steady, assert_unharmed
 
 SCENARIO = Scenario(
-    command=("/usr/bin/python3", "-EsSB", "bin/node_client.py"),
+    command=("/usr/bin/python3", "-EsSB", "bin/node_client.py", "bin/no_uring"),
+    sources=("no_uring.c",),
     files=(
         "files/node_client.py",
         "files/node_server.js",

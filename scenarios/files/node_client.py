@@ -1,6 +1,7 @@
-"""The client of node_server.js."""
+"""The client of node_server.js. The arguments are what goes before `node`."""
+
+import sys
 
 from line_client import Lines
 
-# A ring of io_uring is what CRIU refuses to dump; libuv 1.45 to 1.47 makes one unless told not to.
-Lines(["node", "--max-old-space-size=48", "bin/node_server.js"], {"UV_USE_IO_URING": "0"}).serve()
+Lines([*sys.argv[1:], "node", "--max-old-space-size=48", "bin/node_server.js"]).serve()

@@ -176,8 +176,9 @@ class Tmux:
     def types(self, keys: str, wanted: str) -> bool:
         """Whether what is typed on the terminal brings the wanted text onto the screen."""
         self.terminal.type(keys)
-        for _ in Patience.naps():
-            self.terminal.draw()
+        # Each look starts a process, which takes an emulated guest longer than the nap does.
+        for _ in range(max(4, int(Patience.seconds * 10))):
+            self.terminal.draw(0.05)
             if wanted in self.screen() + "\n":
                 return True
         return False
@@ -194,7 +195,7 @@ class Tmux:
         fcntl.ioctl(self.terminal.fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS + 5, COLUMNS - 20, 0, 0))
         os.kill(self.terminal.pid, 28)
         settled = f"{ROWS + 4} {COLUMNS - 20}"
-        return any(self.types("stty size\r", settled) for _ in range(3))
+        return any(self.types("stty size\r", settled) for _ in range(2))
 
     def damages(self) -> "dict[str, Callable[[], object]]":
         return {
