@@ -253,7 +253,7 @@ def main() -> None:
     Desk(writer.witness, writer.describe, writer.verify, writer.damages()).serve()
 
 
-if sys.argv[2:] == ["companion"]:
+if sys.argv[-1] == "companion":
     obey()
 else:
     main()
