@@ -18,5 +18,5 @@ _NETNS = load(Path(__file__).with_name("netns.py"))
 
 SCENARIO = replace(_NETNS.scenario, command=("bin/netns", "linkdown"))
 CORRUPTIONS = _NETNS.corruptions
-remember = _NETNS.remember
-check = _NETNS.check
+remember = _NETNS.module.remember
+check = _NETNS.module.check
