@@ -2,7 +2,7 @@
 
 Where iptables is a front of nf_tables, as on Debian, the restored namespace has tables that nobody made: `table ip
 filter` and `table ip6 filter` with empty chains INPUT and OUTPUT at the hooks, left when the lock is taken away (CRIU
-4.1.1 on 6.12: the check says "gained table ip filter"). They let everything through, but the ruleset is not what it was.
+4.1.1 on 6.12: the check says "gained table ip filter"). They let everything through, and yet they were not there.
 """
 
 from __future__ import annotations
