@@ -4,6 +4,8 @@ The far ones must have at most ten minutes less to run, and their intervals unch
 spinning child must go on ringing; an `alarm` of a sleeping child, which has no interval, must still be set.
 
 Leans on getitimer and setitimer, which CRIU calls from inside the process; no kernel has changed them since 2.6.
+Older versions of CRIU take a timer without an interval for one that is not set
+(checkpoint-restore/criu#2559); 4.1.1 restores it.
 """
 
 from __future__ import annotations
