@@ -52,7 +52,7 @@ CORRUPTIONS = {
 
 def ready(host: Host, workload: Workload) -> None:
     """Wait until the server was compiled, knows who waits, and has machine code for its loop."""
-    workload.await_ready(seconds=150)
+    workload.await_ready(seconds=300)
 
 
 def check(host: Host, workload: Workload, before: Facts) -> None:

@@ -23,7 +23,7 @@ ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "SHELL": "/bin/bash", "PS1": 
 SESSION = (
     "#{pid} #{start_time} #{session_id} #{session_created} #{pane_id} #{pane_pid} #{pane_tty} #{client_pid}"
 )
-LOOP = "n=0; while read -r -t 1000 word; do n=$((n + 1)); echo $n:$word:$secret; done"
+LOOP = "n=0; while read -r word; do n=$((n + 1)); echo $n:$word:$secret; done"
 
 
 class Terminal:
