@@ -1,6 +1,6 @@
 """A netlink socket connected to another one's port and to no group, and a bystander in group 32.
 
-CRIU 4.1.1 connects it to group 32 as well, on every kernel and without a word: it computes the mask as
+CRIU 4.1.1 connects it to group 32 as well, without a word (6.12 to 6.12): it computes the mask as
 `1 << (dst_group - 1)`, which for no group at all is the highest bit (criu/sk-netlink.c). From then on the bystander
 hears what was meant for one. A scenario of its own, so that it does not hide what `netlink` holds.
 

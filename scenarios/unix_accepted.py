@@ -1,6 +1,6 @@
 """The names of accepted unix connections: an accepted socket has its listener's name, which its client sees.
 
-CRIU 4.1.1 loses them on every kernel, silently: it makes both ends of a connection again as a pair, and neither
+CRIU 4.1.1 loses them, silently (6.12 to 6.12): it makes both ends of a connection again as a pair, and neither
 getsockname nor the peer's getpeername tells the name any more. A scenario of its own, so that it does not hide what
 `unix_stream` and `unix_packets` hold.
 
