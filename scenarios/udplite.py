@@ -1,7 +1,7 @@
 """UDP-Lite over IPv4 and IPv6: bound and connected sockets (2.6.20).
 
-The protocol was removed from the kernel in 7.1 (merge d6e0f04bf22d). There the workload cannot start and its baseline is
-a skip that says so; a move from an older kernel to such a one is then not tried and tells the same reason. Nothing
+The protocol was removed from the kernel in 7.1 (merge d6e0f04bf22d). There the workload cannot start and its baseline
+is a skip that says so; a move from an older kernel to such a one is then not tried and tells the same reason. Nothing
 there could take the sockets up: what a user meets is the kernel's doing.
 
 Leans on sock_diag for UDP-Lite (3.3), and a network namespace that CRIU makes again. SO_BUF_LOCK (5.15) cannot be
