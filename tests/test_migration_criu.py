@@ -69,6 +69,8 @@ def test_an_old_and_a_new_criu_say_what_they_know() -> None:
         "--tls-no-cn-verify",
         "--timeout",
     }
+    assert {"--ext-unix-sk", "--no-mntns-compat-mode"} <= known_options("  --external  --mntns-compat-mode")
+    assert not {"--ext-unix-sk", "--no-mntns-compat-mode"} & known_options("  --internal")
     assert known_options("") == frozenset()
     assert known_options("a--b c---d --- -- -v4 --UPPER") == frozenset()
 

@@ -12,6 +12,11 @@ RESTORE_LOG = f"{LOGS}/restore.log"
 
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]+)")
 
+_SWITCHES = frozenset({"--ghost-fiemap", "--mntns-compat-mode"})
+"""Options that can be taken back (`--no-ghost-fiemap`), which the help does not say."""
+_REPLACED = frozenset({"--enable-external-masters", "--ext-mount-map", "--ext-unix-sk"})
+"""What `--external` (2.0) replaced is still understood, and no longer in the help."""
+
 # CRIU's exit code cannot be trusted either way (1.3.1 and 1.7.2 return 0 from a failed `restore -d`), but every
 # version since 1.0 says these words, and says them last.
 DUMP_DONE = "Dumping finished successfully"
@@ -45,5 +50,7 @@ class Criu:
 
 
 def known_options(help_text: str) -> frozenset[str]:
-    """The long options that `criu --help` names."""
-    return frozenset(_OPTION.findall(help_text))
+    """The long options that `criu --help` names, and those that it takes without naming them."""
+    named = frozenset(_OPTION.findall(help_text))
+    untold = {f"--no-{name.removeprefix('--')}" for name in _SWITCHES & named}
+    return named | untold | (_REPLACED if "--external" in named else frozenset())

@@ -51,6 +51,8 @@ class Case:
     build: Build
     sysctls: tuple[str, ...] = ()
     """What both kernels must have set for it."""
+    told_by_restore: bool = False
+    """It asks what a restore has done to it, though its `.desc` has no `reqrst`."""
     restless: bool = False
     """It maps memory when it likes, so mappings are not compared."""
 
@@ -98,6 +100,11 @@ class Case:
         return "crfail" in self.desc.flags
 
     @property
+    def asks_restore(self) -> bool:
+        """Whether it can only pass after a restore."""
+        return self.told_by_restore or "reqrst" in self.desc.flags
+
+    @property
     def sha256(self) -> str:
         """Changes with the program, how it is run, and the lab's own part."""
         own = [sha256_of(path) for path in (_EYE, _SCRIPT)]
@@ -107,6 +114,7 @@ class Case:
             configuration=self.configuration(),
             sysctls=self.sysctls,
             restless=self.restless,
+            asks_restore=self.asks_restore,
             own=own,
         )
 
@@ -163,7 +171,7 @@ class Case:
 
         A test that asks what a restore has done to it (`reqrst`) has nothing to say in a baseline.
         """
-        if self.must_refuse or "reqrst" in self.desc.flags:
+        if self.must_refuse or self.asks_restore:
             restored = host.run(f"test -e {RESTORE_LOG}").rc == 0
             self._check(host, workload, before, stop=restored or self.must_refuse)
             assert not (restored and self.must_refuse), (
@@ -202,7 +210,8 @@ class Case:
             said = _json(host, f"exec {WORK}/bin/eye wait {arguments}")
         assert said["gone"], f"the test did not end within {self._turns * _TURN} s"
         last = said["out"].strip().rpartition("\n")[2]
-        assert "PASS" in last.split(), f"the test says: {_tail(said['out'] or said['unfinished'])}"
+        text = said["out"] or said["unfinished"]
+        assert "PASS" in last.split(), f"the test says: {_tail(text)}\n{text}"
 
     def _hook(self, host: Host, step: str) -> None:
         if not runs_hook(self.test.hook):

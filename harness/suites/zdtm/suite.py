@@ -18,7 +18,7 @@ from harness.suites.zdtm.desc import FLAVOURS
 
 NAME = "zdtm"
 _ARCH = "x86_64"
-_KEYS = ("left_out", "sysctls", "restless")
+_KEYS = ("left_out", "sysctls", "asks_restore", "restless")
 """Of `zdtm.yaml`: each maps words to the tests that they are about."""
 
 
@@ -51,6 +51,8 @@ class Notes:
     """Why it is not run; `test.flavour` is only that one."""
     sysctls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What a kernel must have set."""
+    asks_restore: frozenset[str] = frozenset()
+    """Tests that can only pass after a restore, and do not say so."""
     restless: frozenset[str] = frozenset()
     """Tests that map memory when they like."""
 
@@ -80,7 +82,14 @@ def choose(built: Build, notes: Notes) -> Suite:
             left_out[name] = reasons[name]
         else:
             for flavour in (known for known in FLAVOURS.values() if known in desc.flavours):
-                case = Case(test, flavour, built, notes.sysctls.get(name, ()), name in notes.restless)
+                case = Case(
+                    test,
+                    flavour,
+                    built,
+                    sysctls=notes.sysctls.get(name, ()),
+                    told_by_restore=name in notes.asks_restore,
+                    restless=name in notes.restless,
+                )
                 if (reason := reasons.get(f"{name}.{flavour}")) is not None:
                     left_out[f"{name}.{flavour}"] = reason
                 elif flavour != "host" and test.missing:
@@ -102,9 +111,12 @@ def read_notes(path: Path) -> Notes:
         groups = found.setdefault(key, {})
         if not isinstance(groups, dict) or not all(isinstance(tests, list) for tests in groups.values()):
             raise ConfigError(f"{path}: {key}: expected words, each with a list of tests")
-    left_out, sysctls, restless = (
+    left_out, sysctls, asks_restore, restless = (
         {str(test): str(words) for words, tests in found[key].items() for test in tests} for key in _KEYS
     )
     return Notes(
-        left_out, {test: tuple(words.split()) for test, words in sysctls.items()}, frozenset(restless)
+        left_out=left_out,
+        sysctls={test: tuple(words.split()) for test, words in sysctls.items()},
+        asks_restore=frozenset(asks_restore),
+        restless=frozenset(restless),
     )
