@@ -1,6 +1,9 @@
 /*
  * A mount namespace and a second one inside it, held by a child: tmpfs with contents, bind mounts, a peer group with a
  * slave, private and unbindable mounts, one mount over another. After the move new mounts must propagate as before.
+ *
+ *   mntns              without the mounts of the lab's guest
+ *   mntns devtmpfs     with its /dev
  */
 #include "spaces.h"
 
@@ -304,38 +307,35 @@ static void damage_sealed(void)
 }
 
 /* Mounts of the lab's own guest, among them file systems that CRIU does not know, are no part of the test. */
-static bool is_wanted(const char *point)
+static bool is_wanted(const char *point, bool with_devices)
 {
-	static const char *const wanted[] = { "/", "/proc", "/sys", "/dev" };
-
-	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-		if (!strcmp(point, wanted[i]))
-			return true;
-	return false;
+	return !strcmp(point, "/") || !strcmp(point, "/proc") || !strcmp(point, "/sys") ||
+	       (with_devices && !strcmp(point, "/dev"));
 }
 
-static void leave_mounts(void)
+static void leave_mounts(bool with_devices)
 {
 	char line[PATH_MAX + 512], point[PATH_MAX];
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 
 	while (file && fgets(line, sizeof line, file))
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1 && !is_wanted(point))
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1 && !is_wanted(point, with_devices))
 			umount2(point, MNT_DETACH);
 	if (!file || fclose(file))
 		die("mountinfo");
 }
 
 /* Whatever is open or mapped belongs to the old namespace's mounts: begin again in the new one. */
-static void enter_mounts(char *program)
+static void enter_mounts(char *program, bool with_devices)
 {
 	char *const arguments[] = { program, "inside", NULL };
+	int empty = open("empty", O_CREAT | O_RDONLY | O_CLOEXEC, 0644);
 
 	enter_new(CLONE_NEWNS);
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		die("private");
-	leave_mounts();
-	if (!freopen("/dev/null", "r", stdin) || !freopen("stdout.log", "a", stdout) ||
+	leave_mounts(with_devices);
+	if (empty < 0 || !freopen("empty", "r", stdin) || !freopen("stdout.log", "a", stdout) ||
 	    dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
 		die("standard files");
 	execv(program, arguments);
@@ -349,8 +349,8 @@ int main(int count, char **arguments)
 					  { "writable", damage_writable },   { "sealed", damage_sealed },
 					  { "uncovered", damage_uncovered }, { 0 } };
 
-	if (count < 2)
-		enter_mounts(arguments[0]);
+	if (count < 2 || strcmp(arguments[1], "inside"))
+		enter_mounts(arguments[0], count > 1);
 	witness_start();
 	if (!getcwd(base, sizeof base - 8))
 		die("getcwd");

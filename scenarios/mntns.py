@@ -5,6 +5,9 @@ in a mount namespace of its own, whose mounts are the parent's peers, but for on
 a directory, a directory is bound read-only, a file is bound over a file. Afterwards new mounts must appear where they
 would have, in both namespaces, and nowhere else.
 
+CRIU 4.1.1 dies at the restore of a mount namespace if it is not told a root ("BUG at criu/mount.c:48"): hence --root.
+Left out: a devtmpfs (`mntns_devtmpfs`).
+
 Leans on mount namespaces (2.4.19) and propagation (2.6.15), mountinfo (2.6.26), mnt_id in fdinfo (3.15) and, where CRIU
 (3.17 and later) uses its second mount engine, on MOVE_MOUNT_SET_GROUP (5.15). Linux 6.16 and the stable series of that
 time (12f147ddd6de) refused to change a mount of another namespace: "mnt-v2: Failed to make mount N slave"
