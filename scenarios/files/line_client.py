@@ -66,11 +66,20 @@ class Lines:
         """The server's pid, the word that it made up when it began, its connections, those of them that wait."""
         return self.asking.ask("status").split()
 
+    def rouse(self) -> None:
+        """The first answer after a move may take long; those that come late would be taken for others."""
+        self.asking.say(b"status\n")
+        for _ in range(4):
+            if self.asking.more(Patience.seconds):
+                break
+        self.asking.line()
+
     def number(self, what: str, index: int = 0) -> int:
         words = self.asking.ask(what).split()
         return int(words[index]) if len(words) > index and words[index].isdigit() else -1
 
     def describe(self) -> dict[str, object]:
+        self.rouse()
         return {
             "server": self.server,
             "status": " ".join(self.status()),

@@ -1,4 +1,7 @@
-"""Starts tmux and sits before it: a terminal of its own with a client attached, a shell with jobs in the window."""
+"""Starts tmux and sits before it: a terminal of its own with a client attached, a shell with jobs in the window.
+
+With the argument `stopped` one of the jobs is stopped.
+"""
 
 import fcntl
 import os
@@ -6,6 +9,7 @@ import pty
 import re
 import select
 import struct
+import sys
 import termios
 
 from peers import is_running, settle, start
@@ -17,12 +21,14 @@ if TYPE_CHECKING:
 
     from witness import Check
 
+HAS_STOPPED = sys.argv[1:] == ["stopped"]
 ROWS, COLUMNS = 30, 100
-ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "SHELL": "/bin/bash", "PS1": "$ ", "HISTFILE": "/dev/null"}
+ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "SHELL": "/bin/bash", "HISTFILE": "/dev/null"}
 # What neither a clock nor this question moves.
 SESSION = (
     "#{pid} #{start_time} #{session_id} #{session_created} #{pane_id} #{pane_pid} #{pane_tty} #{client_pid}"
 )
+JOB = "cat" if HAS_STOPPED else "sleep"
 LOOP = "n=0; while read -r word; do n=$((n + 1)); echo $n:$word:$secret; done"
 
 
@@ -83,12 +89,12 @@ class Tmux:
         return self.tmux("list-clients", "-F", "#{client_pid}") == str(self.terminal.pid)
 
     def fill_shell(self) -> None:
-        """A secret in a variable, a job in the background, one stopped, one in the foreground that counts lines."""
+        """A secret in a variable, a job in the background, perhaps one stopped, one in front that counts lines."""
         for line in (
+            "PS1='ready> '",
             f"secret={self.secret}",
             "sleep 50000 &",
-            "cat",
-            "\x1a",
+            *(("cat", "\x1a") if HAS_STOPPED else ()),
             f"seq 200; {LOOP}",
             "one",
             "two",
@@ -125,10 +131,10 @@ class Tmux:
         number = self.tmux("display-message", "-p", "#{pane_pid}")
         return int(number) if number.isdigit() else -1
 
-    def jobs(self) -> list[str]:
-        """The shell's children: state, group, session, the terminal's foreground group."""
+    def jobs(self) -> list[list[str]]:
+        """The shell and its children: who they are, with state, group, session; of each the terminal's front group."""
         shell = self.shell()
-        found = []
+        found, fronts = [], []
         for number in sorted((name for name in os.listdir("/proc") if name.isdigit()), key=int):  # noqa: PTH208
             try:
                 name, _, rest = read(f"/proc/{number}/stat").decode().rpartition(") ")
@@ -136,18 +142,21 @@ class Tmux:
                 continue
             words = rest.split()
             if int(words[1]) == shell or int(number) == shell:
-                found.append(f"{name}) {' '.join((words[0], *words[2:4], words[5]))}")
-        return found
+                found.append(f"{name}) {' '.join((words[0], *words[2:4]))}")
+                fronts.append(words[5])
+        return [found, fronts]
 
     def describe(self) -> dict[str, object]:
         self.terminal.draw()
+        jobs, fronts = self.jobs()
         return {
             "server": self.server,
             "client": self.terminal.pid,
             "session": self.tmux("display-message", "-p", SESSION),
             "size": self.tmux("display-message", "-p", "#{window_width} #{window_height}"),
             "terminal": list(self.terminal.size()),
-            "jobs": self.jobs(),
+            "jobs": jobs,
+            "fronts": fronts,
             "history": self.tmux("display-message", "-p", "#{history_size}"),
             "seen": len(re.findall(r"(?m)^\d+$", self.screen())),
         }
@@ -159,15 +168,15 @@ class Tmux:
         yield "client: nothing is drawn on the terminal", self.is_drawn("3:three")
         yield (
             "Ctrl-C: does not end the foreground job",
-            self.types("\x03", "^C") and self.types("echo end=$?\r", "end=130"),
+            self.interrupts() and self.types("echo end=$?\r", "end=130"),
         )
         yield "shell: has lost its variable", self.types("echo $secret$secret\r", self.secret * 2)
-        yield "shell: does not know its jobs", self.types("jobs | grep -c -e Stopped -e Running\r", "\n2\n")
-        yield (
-            "stopped job: does not go on",
-            self.types("fg\r", "fg\ncat") and self.types("back\r", "back\nback"),
-        )
-        yield "stopped job: does not end", self.types("\x04echo ended=$?\r", "ended=0")
+        jobs = "\n2\n" if HAS_STOPPED else "\n1\n"
+        yield "shell: does not know its jobs", self.types("jobs | grep -c -e Stopped -e Running\r", jobs)
+        if HAS_STOPPED:
+            woken = self.types("fg\r", "fg\ncat") and self.types("back\r", "back\nback")
+            yield "stopped job: does not go on", woken
+            yield "stopped job: does not end", self.types("\x04echo ended=$?\r", "ended=0")
         yield "resizing: the shell is not told", self.resizes()
 
     def numbers(self) -> list[int]:
@@ -180,6 +189,15 @@ class Tmux:
         for _ in range(max(4, int(Patience.seconds * 10))):
             self.terminal.draw(0.05)
             if wanted in self.screen() + "\n":
+                return True
+        return False
+
+    def interrupts(self) -> bool:
+        """Whether Ctrl-C brings the shell's prompt back."""
+        self.terminal.type("\x03")
+        for _ in range(max(4, int(Patience.seconds * 10))):
+            self.terminal.draw(0.05)
+            if self.screen().rstrip().endswith("ready>"):
                 return True
         return False
 
@@ -200,17 +218,16 @@ class Tmux:
     def damages(self) -> "dict[str, Callable[[], object]]":
         return {
             "typed": lambda: self.types("stray\r", f"3:stray:{self.secret}"),
-            "interrupted": lambda: self.types("\x03", "^C"),
+            "interrupted": self.interrupts,
             "history": lambda: self.tmux("clear-history"),
             "job": self.kill_job,
             "detached": self.reattach,
-            "respawned": self.respawn,
         }
 
     def kill_job(self) -> None:
-        job = next(line for line in self.jobs() if "(cat)" in line)
+        job = next(line for line in self.jobs()[0] if f"({JOB})" in line)
         os.kill(int(job.split()[0]), 9)
-        settle("the job lives", lambda: not any("(cat) T" in line for line in self.jobs()))
+        settle("the job lives", lambda: not any(f"({JOB})" in line for line in self.jobs()[0]))
 
     def reattach(self) -> None:
         self.tmux("detach-client", "-a")
@@ -218,10 +235,6 @@ class Tmux:
         os.waitpid(self.terminal.pid, 0)
         self.terminal = Terminal(["tmux", "-S", "tmux.socket", "attach-session"])
         settle("no client is attached", self.is_attached)
-
-    def respawn(self) -> None:
-        self.tmux("respawn-pane", "-k")
-        self.fill_shell()
 
 
 def main() -> None:
