@@ -44,7 +44,7 @@ SERVERS = [
     ("nginx", "limit"),
     ("nginx", "half"),
     ("nats", "told"),
-    ("tmux", "job"),
+    ("tmux", "interrupted"),
 ]
 LARGE = [
     ("postgresql", "committed"),
