@@ -48,7 +48,18 @@ def _range(text: str) -> str:
     return text
 
 
+_CONDITION = re.compile(r"present|absent|E[A-Z0-9]+|(has|lacks|!=) .+|> \d+")
+
+
+def _condition(text: str) -> str:
+    if not _CONDITION.fullmatch(text):
+        raise ValueError(f"{text!r} is no condition such as present, EOPNOTSUPP, 'has ITEM' or '> 32'")
+    return text
+
+
 RangeText = Annotated[str, AfterValidator(_range)]
+Conditions = dict[str, Annotated[str, AfterValidator(_condition)]]
+"""By id of the surface's catalogue."""
 
 
 class Model(BaseModel):
@@ -79,6 +90,22 @@ class Remedy(Model):
         return bool(self.env or self.criu)
 
 
+class Omens(Model):
+    """What of two kernels' surfaces foretells a breakage; all conditions must hold."""
+
+    source: Conditions = Field(default_factory=dict)
+    destination: Conditions = Field(default_factory=dict)
+    either: Conditions = Field(default_factory=dict)
+    """Of one of the two kernels."""
+    hits: str
+    """Which workloads, in words."""
+
+    @property
+    def ids(self) -> set[str]:
+        """The interfaces that are looked at."""
+        return {*self.source, *self.destination, *self.either}
+
+
 class Breakage(Model):
     """One entry of `known.yaml`."""
 
@@ -92,6 +119,9 @@ class Breakage(Model):
     destination: tuple[RangeText, ...] = ()
     criu: tuple[RangeText, ...] = ()
     interface: str
+    surface: tuple[str, ...] = ()
+    """Ids of the surface's catalogue that the interface is known under there."""
+    predict: Omens | None = None
     blame: Blame
     cause: str
     fixed: Fixed = Fixed()

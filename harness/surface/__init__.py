@@ -1,0 +1,1 @@
+"""The kernel interfaces that CRIU depends on, probed without CRIU, kernel by kernel, and what differs between two."""
