@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harness.errors import KernelComplaint
 
@@ -30,8 +31,17 @@ TAINTS = {
 """Bits of /proc/sys/kernel/tainted that a kernel sets on itself (Documentation/admin-guide/tainted-kernels.rst)."""
 
 
-def complaint(text: str) -> KernelComplaint | None:
-    """What the kernel complained of since the last cell began, or None. `text` is `dmesg`'s, untrusted."""
+@dataclass(frozen=True)
+class CellPart:
+    """What stands behind the last `begins`; all of it where there is no mark."""
+
+    lines: tuple[str, ...]
+    taints: dict[str, int]
+    """The kernel's taint by mark, `begins` and `ends`; a mark that is missing has none."""
+
+
+def cell_part(text: str) -> CellPart:
+    """The last cell's own part of what `dmesg` said, which is untrusted."""
     since: list[str] = []
     taints: dict[str, int] = {}
     for line in _messages(text):
@@ -41,10 +51,16 @@ def complaint(text: str) -> KernelComplaint | None:
             taints[mark["end"]] = int(mark["taint"])
         else:
             since.append(line)
-    splat = next((line for line in since if _SPLAT.match(line)), None)
+    return CellPart(tuple(since), taints)
+
+
+def complaint(text: str) -> KernelComplaint | None:
+    """What the kernel complained of since the last cell began, or None. `text` is `dmesg`'s, untrusted."""
+    part = cell_part(text)
+    splat = next((line for line in part.lines if _SPLAT.match(line)), None)
     if splat is not None:
         return KernelComplaint(f"the guest's kernel complained of itself: {splat.strip()}")
-    new = taints.get("ends", 0) & ~taints.get("begins", 0)
+    new = part.taints.get("ends", 0) & ~part.taints.get("begins", 0)
     told = [words for bit, words in TAINTS.items() if new >> bit & 1]
     return KernelComplaint(f"the guest's kernel tainted itself: {', '.join(told)}") if told else None
 
