@@ -27,11 +27,12 @@ extern const struct probe ptrace_probes[];
 extern const struct probe socket_probes[];
 extern const struct probe netlink_probes[];
 extern const struct probe proc_probes[];
+extern const struct probe counter_probes[];
 extern const struct probe fd_probes[];
 extern const struct probe memory_probes[];
 extern const struct probe behaviour_probes[];
 
-/* A probe runs in a process of its own and says one result, and a value if it has one. */
+/* A probe says one result, and a value if it has one. It may end its process. */
 void result(long returned); /* negative: the name of errno; else ok */
 void answer(const char *word);
 void number(long long value);

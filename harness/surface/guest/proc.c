@@ -318,7 +318,6 @@ const struct probe proc_probes[] = {
 	{ "proc.syscall", reads, { P(SELF "syscall") } },
 	{ "proc.wchan", reads, { P(SELF "wchan") } },
 	{ "proc.autogroup", reads, { P(SELF "autogroup") } },
-	{ "proc.oom_score_adj", writes, { P(SELF "oom_score_adj"), P("1") } },
 	{ "proc.coredump_filter", reads, { P(SELF "coredump_filter") } },
 	{ "proc.comm", writes, { P(SELF "comm"), P("probe") } },
 	{ "proc.loginuid", reads, { P(SELF "loginuid") } },
@@ -334,11 +333,6 @@ const struct probe proc_probes[] = {
 	{ "proc.locks", reads, { P("/proc/locks") } },
 	{ "proc.slabinfo", reads, { P("/proc/slabinfo") } },
 	{ "proc.kallsyms", opens, { P("/proc/kallsyms"), O_RDONLY } },
-	{ "sysctl.ns_last_pid", next_pid, { 0 } },
-	{ "sysctl.sem_next_id", next_ipc, { P("sem") } },
-	{ "sysctl.msg_next_id", next_ipc, { P("msg") } },
-	{ "sysctl.shm_next_id", next_ipc, { P("shm") } },
-	{ "sysctl.sem_next_id.userns", next_ipc_of_user, { 0 } },
 	{ "sysctl.shm_rmid_forced", says, { P(SYS "shm_rmid_forced") } },
 	{ "sysctl.auto_msgmni", says, { P(SYS "auto_msgmni") } },
 	{ "sysctl.msgmni", says, { P(SYS "msgmni") } },
@@ -352,5 +346,16 @@ const struct probe proc_probes[] = {
 	{ "sysctl.net.unix", entries, { P("/proc/sys/net/unix") } },
 	{ "cgroup2.controllers", words, { P("/sys/fs/cgroup/cgroup.controllers") } },
 	{ "proc.cgroups", fields_of_first_line, { P("/proc/cgroups") } },
+	{ 0 },
+};
+
+/* What these leave behind would be found by others. */
+const struct probe counter_probes[] = {
+	{ "proc.oom_score_adj", writes, { P(SELF "oom_score_adj"), P("1") } },
+	{ "sysctl.ns_last_pid", next_pid, { 0 } },
+	{ "sysctl.sem_next_id", next_ipc, { P("sem") } },
+	{ "sysctl.msg_next_id", next_ipc, { P("msg") } },
+	{ "sysctl.shm_next_id", next_ipc, { P("shm") } },
+	{ "sysctl.sem_next_id.userns", next_ipc_of_user, { 0 } },
 	{ 0 },
 };

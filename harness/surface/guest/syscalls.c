@@ -17,7 +17,7 @@
 
 static void plain(const long *a)
 {
-	result(syscall(a[0], a[1], a[2], a[3], a[4], a[5]));
+	result(syscall(a[0], a[1], a[2], a[3], a[4], a[5], 0));
 }
 
 static void kcmp_file(const long *a)
@@ -119,7 +119,7 @@ static void uffd_events(const long *a)
 
 static void counted(const long *a)
 {
-	long got = syscall(a[0], a[1], a[2], a[3], a[4], a[5]);
+	long got = syscall(a[0], a[1], a[2], a[3], a[4], a[5], 0);
 
 	result(got);
 	if (got >= 0)
@@ -129,7 +129,7 @@ static void counted(const long *a)
 /* The bits of a mask that a call returns. */
 static void masked(const long *a)
 {
-	long got = syscall(a[0], a[1], a[2], a[3], a[4], a[5]);
+	long got = syscall(a[0], a[1], a[2], a[3], a[4], a[5], 0);
 
 	result(got);
 	if (got >= 0)
