@@ -204,6 +204,11 @@ static void damage_wire(void)
 	do_ip("link set wire0 down");
 }
 
+static void damage_ageing(void)
+{
+	do_ip("link set bridge0 type bridge ageing_time 30000");
+}
+
 static void damage_setting(void)
 {
 	put_text(settings[1].path, "0");
@@ -214,7 +219,8 @@ int main(int count, __attribute__((unused)) char **arguments)
 	const struct damage damages[] = { { "left", damage_left },   { "address", damage_address },
 					  { "route", damage_route }, { "rule", damage_rule },
 					  { "port", damage_port },   { "wire", damage_wire },
-					  { "setting", damage_setting }, { 0 } };
+					  { "setting", damage_setting }, { "ageing", damage_ageing },
+					  { 0 } };
 
 	witness_start();
 	enter_new(CLONE_NEWNET);

@@ -3,8 +3,9 @@
 A bridge with a port; veth pairs within the namespace, and one whose far end is in a child's own; addresses of both
 families with labels and scopes, routes (blackhole, gateway, metric), rules, and settings below /proc/sys/net that CRIU
 carries. Compared as iproute2 shows them; one datagram must get through to the child.
-Left out: routes over a device without a carrier (`netns_linkdown`); what CRIU never saves, such as neighbours; devices
-that it refuses, dummy among them ("Unsupported link 3 (type 1 kind dummy)", CRIU 4.1.1).
+Left out: a bridge's own settings (`netns_bridge`); routes over a device without a carrier (`netns_linkdown`); what CRIU
+never saves, such as neighbours; devices that it refuses, dummy among them ("Unsupported link 3 (type 1 kind dummy)",
+CRIU 4.1.1).
 
 Leans on rtnetlink, `ip address|route|rule save` of iproute2, IFLA_LINK_NETNSID (4.0), and IFLA_NEW_IFINDEX (5.13).
 Drivers veth and bridge are loaded by the kernel when asked for. From 7.1 on CRIU up to 4.2 dumps no network
@@ -97,10 +98,6 @@ def picked(entries: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
 
 
 def kinds(links: list[dict[str, Any]]) -> str:
-    """What kind of device each link is, and the bridge's own setting."""
-    found = []
-    for link in links:
-        info = link.get("linkinfo", {})
-        data = info.get("info_data", {})
-        found.append(f"{link['ifname']}:{info.get('info_kind', '')}:{data.get('ageing_time', '')}")
-    return " ".join(sorted(found))
+    """What kind of device each link is."""
+    found = ((link["ifname"], link.get("linkinfo", {}).get("info_kind", "")) for link in links)
+    return " ".join(sorted(f"{name}:{kind}" for name, kind in found))

@@ -4,7 +4,7 @@ CRIU saves such routes by `ip route save` as they are listed, with the flag that
 kernel takes no route with that flag: "Error: Invalid rtm_flags - can not contain DEAD or LINKDOWN", then "net: IP tool
 failed on route restore" (CRIU 4.1.1 on 6.12). Any container whose cable is out at the dump is lost that way.
 
-Leans on RTNH_F_LINKDOWN (4.2), which is refused in requests since 4.4.
+Leans on RTNH_F_LINKDOWN (4.2).
 """
 
 from __future__ import annotations
