@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -81,6 +82,14 @@ def require_sysctls(wanted: tuple[str, ...]) -> None:
             pytest.skip(f"this host has not {setting}")
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that a server's own user can enter: nobody else may enter those of `tmp_path`."""
+    with tempfile.TemporaryDirectory(prefix="kmatrix-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
 def in_own_network(hand: Path, command: list[str]) -> list[str]:
     """`command` in a new network namespace with loopback up, as the lab does it; the pid stays the same."""
     mapped = [] if os.geteuid() == 0 else ["unshare", "-r"]
@@ -101,7 +110,9 @@ def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
     def run(name: str, directory: Path) -> scenarios.Workload:
         reference = REFERENCES[name]
         if reference.scenario.engine != "criu":
-            pytest.skip(f"{name} runs in a container of {reference.scenario.engine}: tests/test_vm_containers.py")
+            pytest.skip(
+                f"{name} runs in a container of {reference.scenario.engine}: tests/test_vm_containers.py"
+            )
         if lacking := set(reference.scenario.needs.packages) - host_packages:
             pytest.skip(f"not installed on this host: {', '.join(sorted(lacking))}")
         programs.make(name)
@@ -178,8 +189,8 @@ def as_known_to_itself(workload: scenarios.Workload) -> scenarios.Workload:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_check_passes_when_nothing_happened(name: str, start: Start, tmp_path: Path) -> None:
-    workload = start(name, tmp_path)
+def test_check_passes_when_nothing_happened(name: str, start: Start, place: Path) -> None:
+    workload = start(name, place)
     reference = REFERENCES[name]
     before = reference.remember(workload.host, workload)
     time.sleep(0.2)
@@ -188,8 +199,8 @@ def test_check_passes_when_nothing_happened(name: str, start: Start, tmp_path: P
 
 
 @pytest.mark.parametrize(("name", "what"), CORRUPTIONS)
-def test_corruption_is_noticed(name: str, what: str, start: Start, tmp_path: Path) -> None:
-    workload = start(name, tmp_path)
+def test_corruption_is_noticed(name: str, what: str, start: Start, place: Path) -> None:
+    workload = start(name, place)
     reference = REFERENCES[name]
     before = reference.remember(workload.host, workload)
     reference.corrupt(workload.host, workload, what)
@@ -198,15 +209,15 @@ def test_corruption_is_noticed(name: str, what: str, start: Start, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_restarted_process_is_noticed(name: str, start: Start, tmp_path: Path) -> None:
+def test_restarted_process_is_noticed(name: str, start: Start, place: Path) -> None:
     """Even one that got the old pid, the old directory and had time to count as far as the old one."""
-    first = start(name, tmp_path)
+    first = start(name, place)
     reference = REFERENCES[name]
     before = reference.remember(first.host, first)
     kill(first)
     with pytest.raises(AssertionError, match="is gone"):
         reference.check(first.host, first, before)
-    second = start(name, tmp_path)
+    second = start(name, place)
     with pytest.raises(AssertionError, match="another pid"):
         witness.assert_same_process(second, before, second.ask())
     known = as_known_to_itself(second)
@@ -218,12 +229,12 @@ def test_restarted_process_is_noticed(name: str, start: Start, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nonce_never_reaches_the_disk(name: str, start: Start, tmp_path: Path) -> None:
-    workload = start(name, tmp_path)
+def test_nonce_never_reaches_the_disk(name: str, start: Start, place: Path) -> None:
+    workload = start(name, place)
     nonce = REFERENCES[name].remember(workload.host, workload)["nonce"]
     assert len(nonce) == 32
     # An empty file keeps no secret, and to open one on which a workload has a lease would wait for it.
-    found = (path for path in tmp_path.rglob("*") if path.is_file() and "bin" not in path.parts)
+    found = (path for path in place.rglob("*") if path.is_file() and "bin" not in path.parts)
     files = [path for path in found if path.stat().st_size]
     assert all(nonce.encode() not in path.read_bytes() for path in files)
     assert all(bytes.fromhex(nonce) not in path.read_bytes() for path in files)
