@@ -44,7 +44,7 @@ SERVERS = [
     ("nginx", "limit"),
     ("nginx", "half"),
     ("nats", "told"),
-    ("tmux", "interrupted"),
+    ("tmux", "history"),
 ]
 LARGE = [
     ("postgresql", "committed"),

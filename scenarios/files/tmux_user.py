@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HAS_STOPPED = sys.argv[1:] == ["stopped"]
 ROWS, COLUMNS = 30, 100
+LOOKS = 20
+"""Looks at the screen until what is typed must have come; each starts a process, 0.3 s in an emulated guest."""
 ENVIRONMENT = {"TERM": "xterm", "LANG": "C.UTF-8", "SHELL": "/bin/bash", "HISTFILE": "/dev/null"}
 # What neither a clock nor this question moves.
 SESSION = (
@@ -185,8 +187,7 @@ class Tmux:
     def types(self, keys: str, wanted: str) -> bool:
         """Whether what is typed on the terminal brings the wanted text onto the screen."""
         self.terminal.type(keys)
-        # Each look starts a process, which takes an emulated guest longer than the nap does.
-        for _ in range(max(4, int(Patience.seconds * 10))):
+        for _ in range(LOOKS):
             self.terminal.draw(0.05)
             if wanted in self.screen() + "\n":
                 return True
@@ -195,7 +196,7 @@ class Tmux:
     def interrupts(self) -> bool:
         """Whether Ctrl-C brings the shell's prompt back."""
         self.terminal.type("\x03")
-        for _ in range(max(4, int(Patience.seconds * 10))):
+        for _ in range(LOOKS):
             self.terminal.draw(0.05)
             if self.screen().rstrip().endswith("ready>"):
                 return True
