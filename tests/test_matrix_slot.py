@@ -66,7 +66,7 @@ class Bench:
         self.sites: list[Site] = []
         self.fails: dict[str, Exception] = {}
         self.life: Callable[[Story], None] = self.passes
-        lab: Any = SimpleNamespace(site=self._site)
+        lab: Any = SimpleNamespace(site=self._site, visitors=[])
         self.slot = Slot(3, lab, room)
         self._path = path
         monkeypatch.setattr(slots, "live", self._live)

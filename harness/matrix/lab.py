@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from harness.matrix.ledger import KernelIdentity
 from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import CheckpointStore, Origin
 from harness.migration.site import Site
+
+Visitor = Callable[[Site, str, str], None]
+"""Given a guest, its userland and its kernel's label; leaves the guest as it was at its snapshot."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Lab:
     """By kernel label: the configuration symbols, None if the configuration is unknown."""
     features: dict[tuple[str, str, str], bool] = field(default_factory=dict)
     """By userland, kernel label and name: what `criu check --feature` said, once a guest has been asked."""
+    visitors: list[Visitor] = field(default_factory=list)
+    """Called with every guest that was just booted and snapshot, before it is used."""
     criu_options: dict[str, frozenset[str]] = field(default_factory=dict)
     """By image: the options that its CRIU knows, once a guest has been asked."""
 

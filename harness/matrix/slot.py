@@ -70,6 +70,8 @@ class Slot:
         try:
             if new:
                 site.snapshot()
+                for visit in self._lab.visitors:
+                    visit(site, *task.guest)
             if isolation is Isolation.RESET:
                 site.reset()
             else:

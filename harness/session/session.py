@@ -31,6 +31,8 @@ from harness.report.terminal import from_here
 from harness.session import rundir
 from harness.session.capacity import Capacity, capacity
 from harness.session.selection import Options, Selection
+from harness.session.surface import Surfaces
+from harness.surface import program
 
 Say = Callable[[str], None]
 
@@ -102,6 +104,7 @@ def open_run(
             f"{len(cells)} cells, {space.slots} guests at once, {lab.hardware.accelerator}, "
             f"isolation {lab.isolation}, in {from_here(directory)}"
         )
+        _look_at_surfaces(lab)
         inbox: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         tried = Counter(attempt.cell for attempt in attempts)
         conductor = Conductor(lab, cells, Ledger(directory), inbox.put, done=known, attempts=dict(tried))
@@ -117,6 +120,14 @@ def open_run(
         if len(ledgers.final_states(ledgers.read(directory)).keys() & planned) == len(planned):
             rundir.write(directory, record | {"finished": rundir.now()})
             forget_checkpoints(lab)
+
+
+def _look_at_surfaces(lab: Lab) -> None:
+    """Have the surfaces of the kernels written to the folder: what is known now, the rest as guests are booted."""
+    surfaces = Surfaces(lab)
+    if surfaces.recall():
+        program.build(lab.cache)
+        lab.visitors.append(surfaces.visit)
 
 
 @contextlib.contextmanager

@@ -284,7 +284,6 @@ const struct probe netlink_probes[] = {
 	{ "diag.unix", family, { AF_UNIX, 0, 0x3f, 24 } },
 	{ "diag.packet", family, { AF_PACKET, 0, 0, 20 } },
 	{ "diag.netlink", family, { AF_NETLINK, 0xff, 0, 20 } },
-	{ "diag.vsock", family, { 40, 0, 0, 24 } },
 	{ "diag.tcp.attributes", inet_attributes, { 0 } },
 	{ "behaviour.one-inode-a-socket", one_inode_a_socket, { 0 } },
 	{ "rtnetlink.getnsid", own_nsid, { 0 } },

@@ -1,0 +1,120 @@
+"""The surfaces of a run's kernels: probed in the guests that the run boots anyway, or one boot each, and remembered."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import GuestError, HarnessError
+from harness.matrix.lab import Lab
+from harness.migration.site import Site
+from harness.surface import probe
+from harness.surface.probe import Subject
+from harness.surface.record import Record, merge, write
+
+_LOG = logging.getLogger(__name__)
+FOLDER = "surface"
+"""In a run's folder: one record a kernel."""
+Say = Callable[[str], None]
+
+
+@dataclass
+class Surfaces:
+    """The records of one run, written to its folder as they come."""
+
+    lab: Lab
+    _records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    """By kernel and userland."""
+    _taken: set[tuple[str, str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def recall(self) -> list[tuple[str, str]]:
+        """Write what earlier runs have found; returns the (kernel, userland) that nobody has probed yet."""
+        for label, userland in itertools.product(self.lab.kernels, self.lab.images):
+            if (record := probe.known(self.subject(label, userland), self.lab.cache)) is not None:
+                self.keep(userland, record)
+        return [
+            pair for pair in itertools.product(self.lab.kernels, self.lab.images) if pair not in self._records
+        ]
+
+    def subject(self, label: str, userland: str) -> Subject:
+        """What is probed under a label in a userland."""
+        lab = self.lab
+        return Subject(label, lab.kernels[label], lab.images[userland], lab.hardware)
+
+    def keep(self, userland: str, record: Record) -> None:
+        """Write a record to the run's folder, with what the other userlands' CRIUs said of the same kernel."""
+        label = record.kernel.label
+        with self._lock:
+            self._records[label, userland] = record
+            known = [self._records[label, name] for name in self.lab.images if (label, name) in self._records]
+            write(self.lab.directory / FOLDER / f"{label}.json", merge(known))
+
+    def visit(self, site: Site, userland: str, label: str) -> None:
+        """Probe a guest that was just booted and snapshot, unless this kernel is known; the guest is reset.
+
+        A kernel that does not stand the probe is no reason to end a run.
+        """
+        with self._lock:
+            if (label, userland) in self._records or (label, userland) in self._taken:
+                return
+            self._taken.add((label, userland))
+        try:
+            self.keep(
+                userland, probe.probed(self.subject(label, userland), self.lab.cache, lambda: site.guest)
+            )
+        except HarnessError as error:
+            _LOG.warning("the surface of %s is not known: %s", label, error)
+        site.reset()
+
+    def boot(self, userland: str, label: str, name: str) -> None:
+        """Boot a guest for the probe alone. Raises every `GuestError`."""
+        site = self.lab.site(userland, label, name)
+        try:
+            self.keep(
+                userland, probe.probed(self.subject(label, userland), self.lab.cache, lambda: site.guest)
+            )
+        finally:
+            site.close()
+
+    @property
+    def records(self) -> dict[str, Record]:
+        """By label, in the kernels' order."""
+        return {
+            label: merge(found)
+            for label in self.lab.kernels
+            if (
+                found := [
+                    self._records[label, name] for name in self.lab.images if (label, name) in self._records
+                ]
+            )
+        }
+
+
+def survey(surfaces: Surfaces, pairs: Iterable[tuple[str, str]], slots: int, say: Say) -> list[HarnessError]:
+    """Probe every (kernel, userland) in a boot of its own, `slots` at once. Returns what went wrong."""
+    failures: list[HarnessError] = []
+
+    def one(number: int, pair: tuple[str, str]) -> None:
+        label, userland = pair
+        try:
+            surfaces.boot(userland, label, f"surface-{number}")
+            say(f"{label} under {userland}: probed")
+        except (GuestError, HarnessError) as error:
+            failures.append(error)
+            say(f"{label} under {userland}: {error}")
+
+    with ThreadPoolExecutor(slots, thread_name_prefix="surface") as executor:
+        for future in [executor.submit(one, number, pair) for number, pair in enumerate(pairs)]:
+            future.result()
+    return failures
+
+
+def folder(run: Path) -> Path:
+    """Where a run keeps its surfaces."""
+    return run / FOLDER
