@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import testinfra
 
@@ -153,15 +154,28 @@ def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     try:
-        os.killpg(process.pid, signal.SIGKILL)
+        end_family(process.pid)
     except ProcessLookupError:
         return
     finally:
         process.wait(timeout=10)
 
 
+def end_family(pid: int) -> None:
+    """End a session's leader, its group, and those of its descendants that have sessions of their own."""
+    try:
+        family = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    os.killpg(pid, signal.SIGKILL)
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=5)
+
+
 def kill(workload: scenarios.Workload) -> None:
-    os.killpg(workload.pid, signal.SIGKILL)
+    end_family(workload.pid)
     deadline = time.monotonic() + 10
     while is_alive(workload.pid) and time.monotonic() < deadline:
         # one that a pidfile names is not this process's child
