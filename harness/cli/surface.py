@@ -24,7 +24,7 @@ from harness.session.session import open_lab
 from harness.session.surface import FOLDER, Surfaces, survey
 from harness.surface import program
 from harness.surface.diff import compare
-from harness.surface.predict import predictions
+from harness.surface.predict import all_predictions
 from harness.surface.record import Record, read
 from harness.verdict.known import load
 
@@ -97,7 +97,7 @@ def diff(
     typer.echo(
         differences_text(
             compare(first, second),
-            predictions(first, second, entries),
+            all_predictions(first, second, entries),
             entries,
             judgements,
             colour=wants_colour(sys.stdout, os.environ),

@@ -79,7 +79,8 @@ def differences_text(
     for kind in (Kind.VANISHED, Kind.CHANGED, Kind.GREW, Kind.APPEARED):
         found = [change for change in difference.changes if change.kind is kind]
         if found:
-            lines += ["", f"{_TITLES[kind]} ({len(found)})"]
+            backward = difference.direction is Direction.BACKWARD and kind is Kind.GREW
+            lines += ["", f"{'shrank' if backward else _TITLES[kind]} ({len(found)})"]
         for change in found:
             lines += _change(change, listed, red, colour)
     for userland, features in difference.features.items():
@@ -138,9 +139,19 @@ def _foretold(found: list[Prediction], red: Mapping[Cell, Judgement]) -> list[st
         entry = prediction.breakage
         phases = " or ".join(str(phase) for phase in entry.phases)
         lines.append(f"  {entry.id}, CRIU {prediction.criu} of {prediction.userland}: {entry.title}")
-        lines.append(f"      {phases} of {prediction.hits}")
+        where = (
+            f"under {prediction.source} alone"
+            if prediction.source == prediction.destination
+            else f"{prediction.source} → {prediction.destination}"
+        )
+        lines.append(f"      {where}: {phases} of {prediction.hits}")
         lines += [f"      because {visible(reason)}" for reason in prediction.because]
-        cells = [c for c, j in red.items() if j.known == entry.id and c.userland == prediction.userland]
+        cells = [
+            cell
+            for cell, judgement in red.items()
+            if (judgement.known, cell.userland) == (entry.id, prediction.userland)
+            and (cell.source, cell.destination) == (prediction.source, prediction.destination)
+        ]
         if cells:
             lines.append(f"      and so it is: {_cells(cells)}")
     return lines

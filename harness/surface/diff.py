@@ -19,9 +19,11 @@ class Kind(StrEnum):
     CHANGED = "changed"
     APPEARED = "appeared"
     GREW = "grew"
-    """A list has more items, and all that it had in the same order."""
+    """A list has more items and all that it had in the same order, a mask more bits, or a number is larger."""
 
 
+_BAD_ARGUMENT = {"EFAULT", "EBADF", "EINVAL"}
+"""Which of several bad arguments a call looks at first is nobody's interface."""
 _BACK = {Kind.VANISHED: Kind.APPEARED, Kind.APPEARED: Kind.VANISHED}
 
 
@@ -84,9 +86,7 @@ def compare(before: Record, after: Record, catalogue: Catalogue | None = None) -
             continue
         older, newer = (second, first) if backward else (first, second)
         kind = _kind(catalogue[id], older, newer)
-        breaking = kind in (Kind.VANISHED, Kind.CHANGED) or (
-            kind is Kind.GREW and catalogue[id].grows == "breaking"
-        )
+        breaking = _is_breaking(catalogue[id], kind, older, newer)
         shown = _BACK.get(kind, kind) if backward else kind
         changes.append(Change(catalogue[id], shown, first, second, breaking))
     shared = [name for name in before.criu if name in after.criu]
@@ -109,10 +109,24 @@ def _kind(entry: Entry, older: Finding, newer: Finding) -> Kind:
 
 
 def _is_grown(older: Finding, newer: Finding) -> bool:
-    if not isinstance(older.value, tuple) or not isinstance(newer.value, tuple):
-        return False
-    kept = [item for item in newer.value if item in set(older.value)]
-    return kept == list(older.value)
+    had, has = older.value, newer.value
+    if isinstance(had, tuple) and isinstance(has, tuple):
+        return [item for item in has if item in set(had)] == list(had)
+    if isinstance(had, int) and isinstance(has, int):
+        return has > had
+    if isinstance(had, str) and isinstance(has, str) and had.startswith("0x") and has.startswith("0x"):
+        return int(had, 16) & ~int(has, 16) == 0
+    return False
+
+
+def _is_breaking(entry: Entry, kind: Kind, older: Finding, newer: Finding) -> bool:
+    """Whether who relied on the older kernel may be broken by the newer one."""
+    if kind is Kind.GREW:
+        return entry.grows == "breaking"
+    if kind is Kind.CHANGED:
+        refused = {older.result, newer.result} <= _BAD_ARGUMENT
+        return entry.present(older.result) and not refused
+    return kind is Kind.VANISHED
 
 
 def _without(one: Finding, other: Finding) -> tuple[str, ...]:

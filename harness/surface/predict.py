@@ -19,6 +19,9 @@ class Prediction:
     """A breakage that is to be expected of moves from one kernel to another."""
 
     breakage: Breakage
+    source: str
+    destination: str
+    """Labels of the kernels."""
     userland: str
     criu: str
     because: tuple[str, ...]
@@ -35,7 +38,7 @@ def predictions(
 ) -> list[Prediction]:
     """What is to be expected of moves from `source` to `destination`, for every userland that both know."""
     catalogue = catalogue or load()
-    listed = list(entries)
+    listed, labels = list(entries), (source.kernel.label, destination.kernel.label)
     found = []
     for userland, criu in source.criu.items():
         if userland not in destination.criu:
@@ -43,7 +46,7 @@ def predictions(
         for entry in listed:
             because = _reasons(entry, source, destination, catalogue)
             if because and _hits(entry, criu.version):
-                found.append(Prediction(entry, userland, criu.version, because))
+                found.append(Prediction(entry, *labels, userland, criu.version, because))
     return found
 
 
@@ -90,3 +93,12 @@ def is_met(condition: str, finding: Finding, present: bool) -> bool:
     if number := _NUMBER.fullmatch(condition):
         return isinstance(finding.value, int) and finding.value > int(number[1])
     return finding.result == condition
+
+
+def all_predictions(one: Record, other: Record, entries: Iterable[Breakage]) -> list[Prediction]:
+    """What is to be expected of moves from one kernel to the other, and of the other alone."""
+    listed = list(entries)
+    moves = predictions(one, other, listed)
+    said = {(prediction.breakage.id, prediction.userland) for prediction in moves}
+    alone = predictions(other, other, listed)
+    return moves + [p for p in alone if (p.breakage.id, p.userland) not in said]

@@ -125,7 +125,7 @@ static void timer_wanted(const long *a)
 	int id = 4242;
 
 	(void)a;
-	prctl(77 /* PR_TIMER_CREATE_RESTORE_IDS */, 1, 0, 0, 0);
+	need(prctl(77, 1, 0, 0, 0) == 0, "PR_TIMER_CREATE_RESTORE_IDS");
 	result(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id));
 	text("%s", id == 4242 ? "as wanted" : "another");
 }

@@ -59,7 +59,8 @@ void answer(const char *word)
 void result(long returned)
 {
 	int error = errno;
-	const char *name = returned < 0 ? strerrorname_np(error) : "ok";
+	/* ENOTSUPP is the kernel's own and has leaked from it here and there */
+	const char *name = returned >= 0 ? "ok" : error == 524 ? "ENOTSUPP" : strerrorname_np(error);
 
 	if (name)
 		answer(name);
