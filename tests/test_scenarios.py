@@ -132,7 +132,7 @@ def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"WAIT_MS": "400"},
+                env=os.environ | {"WAIT_MS": "1000"},
                 start_new_session=True,
             )
         started.append(process)
