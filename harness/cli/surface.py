@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from harness.cache import Cache
 from harness.cli import front, place
 from harness.cli.run import GLOBS
 from harness.cli.trouble import tell
@@ -18,11 +17,7 @@ from harness.report import rundir
 from harness.report.surface import differences_text, table
 from harness.report.terminal import wants_colour
 from harness.report.verdicts import judge
-from harness.session.capacity import capacity
-from harness.session.selection import QUICK, Options, choose
-from harness.session.session import open_lab
-from harness.session.surface import FOLDER, Surfaces, survey
-from harness.surface import program
+from harness.surface import FOLDER
 from harness.surface.diff import compare
 from harness.surface.predict import all_predictions
 from harness.surface.record import Record, read
@@ -35,7 +30,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def surface(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option(help="Instead of the checkout's kernels.yaml.")] = None,
-    profile: Annotated[str, typer.Option(help="A profile of kernels.yaml.")] = QUICK,
+    profile: Annotated[str, typer.Option(help="A profile of kernels.yaml.")] = "quick",
     kernels: Annotated[str | None, typer.Option(help=f"Labels: {GLOBS}.")] = None,
     userlands: Annotated[str | None, typer.Option(help=f"Userlands: {GLOBS}.")] = None,
     criu: Annotated[
@@ -47,6 +42,10 @@ def surface(
     if context.invoked_subcommand is not None:
         return
     front.require_libvirt()
+    # these load libvirt, which may not be there, and testinfra, which pytest must be the first to load in `kmatrix run`
+    from harness.session.selection import Options
+    from harness.session.survey import survey
+
     where = place.find()
     options = Options(
         config=config or where.root / place.CONFIG,
@@ -57,22 +56,9 @@ def surface(
         criu=criu.absolute() if criu else None,
         jobs=jobs,
     )
-    selection = choose(options, Cache())
     where.reports.mkdir(exist_ok=True)
-
-    def say(line: str) -> None:
-        typer.echo(f"kmatrix: {line}", err=True)
-
-    with open_lab(options, selection, {}, where.reports, say) as lab:
-        surfaces = Surfaces(lab)
-        missing = surfaces.recall()
-        failures = []
-        if missing:
-            program.build(lab.cache)
-            slots = capacity(lab.hardware.memory, jobs or selection.config.settings.jobs).slots
-            failures = survey(surfaces, missing, slots, say)
-        records = surfaces.records
-    typer.echo(table(list(records.values())))
+    records, failures = survey(options, where.reports, lambda line: typer.echo(f"kmatrix: {line}", err=True))
+    typer.echo(table(records))
     typer.echo(f"records: {where.reports / FOLDER}")
     for failure in failures:
         tell(failure)

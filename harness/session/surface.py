@@ -5,22 +5,16 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from harness.errors import GuestError, HarnessError
+from harness.errors import HarnessError
 from harness.matrix.lab import Lab
 from harness.migration.site import Site
-from harness.surface import probe
+from harness.surface import FOLDER, probe
 from harness.surface.probe import Subject
 from harness.surface.record import Record, merge, write
 
 _LOG = logging.getLogger(__name__)
-FOLDER = "surface"
-"""In a run's folder: one record a kernel."""
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -94,27 +88,3 @@ class Surfaces:
                 ]
             )
         }
-
-
-def survey(surfaces: Surfaces, pairs: Iterable[tuple[str, str]], slots: int, say: Say) -> list[HarnessError]:
-    """Probe every (kernel, userland) in a boot of its own, `slots` at once. Returns what went wrong."""
-    failures: list[HarnessError] = []
-
-    def one(number: int, pair: tuple[str, str]) -> None:
-        label, userland = pair
-        try:
-            surfaces.boot(userland, label, f"surface-{number}")
-            say(f"{label} under {userland}: probed")
-        except (GuestError, HarnessError) as error:
-            failures.append(error)
-            say(f"{label} under {userland}: {error}")
-
-    with ThreadPoolExecutor(slots, thread_name_prefix="surface") as executor:
-        for future in [executor.submit(one, number, pair) for number, pair in enumerate(pairs)]:
-            future.result()
-    return failures
-
-
-def folder(run: Path) -> Path:
-    """Where a run keeps its surfaces."""
-    return run / FOLDER

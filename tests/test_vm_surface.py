@@ -1,0 +1,43 @@
+"""The surface of a real guest: the probe runs there, its record keeps to the schema, and a reset forgets it."""
+
+from __future__ import annotations
+
+import pytest
+from stage import HARDWARE, shell
+
+from harness.cache import Cache
+from harness.guests.guest import Guest
+from harness.images import Image
+from harness.kernels import Kernel
+from harness.surface import catalogue, program
+from harness.surface.probe import GUEST_PATH, Subject, ask
+from harness.surface.record import dump, problems
+
+pytestmark = pytest.mark.vm
+
+
+def test_a_guest_tells_its_surface(
+    guest: Guest, trixie: Image, debian_6_12: Kernel, lab_cache: Cache
+) -> None:
+    subject = Subject("debian-6.12", debian_6_12, trixie, HARDWARE)
+    record = ask(subject, guest, program.build(lab_cache))
+    assert problems(dump(record)) == []
+    assert list(record.findings) and set(record.findings) == set(catalogue.load().entries)
+    lost = [id for id, one in record.findings.items() if one.result in ("silent", "timeout")]
+    died = [id for id, one in record.findings.items() if one.result.startswith("SIG")]
+    assert (lost, died) == ([], [])
+    found = record.findings
+    assert found["sockopt.buf-lock.inet"].result == "ok"
+    assert found["sockopt.passcred.inet"].result == "ok"
+    assert found["madvise.guard-install"].result == "EINVAL"
+    assert found["ptrace.get-rseq-configuration"].value == 24
+    assert found["sysctl.sem_next_id"].value == 4242
+    assert found["behaviour.clone3-chosen-pid"].value == 4242
+    assert isinstance(mappings := found["mapping.special"].value, tuple)
+    assert [item.split()[0] for item in mappings] == ["[vvar]", "[vdso]"]
+    criu = record.criu["trixie"]
+    assert (criu.version, criu.returncode, criu.said[-1]) == ("4.1.1", 0, "Looks good.")
+    assert criu.features["sockopt_buf_lock"]
+    assert not criu.features["timer_cr_ids" if "timer_cr_ids" in criu.features else "apparmor_stacking"]
+    guest.reset()
+    assert shell(guest, f"test -e {GUEST_PATH} || echo gone").text == "gone\n"
