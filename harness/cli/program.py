@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import harness
-from harness.cli import doctor, kernels, reports, repro, run, scenarios, surface
+from harness.cli import doctor, kernels, reports, repro, run, scenarios, surface, upstream
 from harness.cli.trouble import tell, tell_bug
 from harness.errors import HarnessError
 
@@ -32,6 +32,7 @@ app.command("scenarios")(scenarios.scenarios)
 app.command("show")(reports.show)
 app.command("repro")(repro.repro)
 app.command("report")(reports.report)
+app.command("upstream")(upstream.upstream)
 app.add_typer(surface.app, name="surface")
 
 DEBUG = "--debug"
