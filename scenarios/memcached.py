@@ -1,12 +1,11 @@
 """memcached and its clients in one tree: items, an expiry, half a request, half an answer.
 
 Three TCP connections stay open through the move: one asks; of one the server has read half of a value that is being
-set; the client of one has read the first line of a big answer and lets the rest lie in both ends' queues. Nothing of
-it is on any disk.
+set; the client of one has read the first line of an answer and lets the rest lie in its receive queue. Nothing of it is
+on any disk.
 
-Leans on what `tcp` leans on (a receive queue that is full: SIOCINQ, TCP_REPAIR_WINDOW since 4.8), on epoll, eventfds
-between the threads (4 and more, through libevent), and on time namespaces (5.6): memcached counts seconds on
-CLOCK_MONOTONIC, and an expiry must neither come at once nor never.
+Leans on what `tcp` leans on, on epoll, eventfds between four and more threads, and on time namespaces (5.6): memcached
+counts seconds on CLOCK_MONOTONIC, and an expiry must neither come at once nor never.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 PORT = 11211
 ITEMS = 40
-BIG = 300_000
+BIG = 20_000
+"""Fits into a receive queue: whether a full one drains in time is what `tcp` asks."""
 HALF = 1000
 STEADY = (
     "pid",
