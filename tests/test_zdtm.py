@@ -178,6 +178,9 @@ def test_the_configuration_is_a_shell_script() -> None:
     assert "CHECKSKIP=yes\n" in text
     assert "FILES='/lib/x86_64-linux-gnu/libc.so.6 /lib64/ld-linux-x86-64.so.2'\n" in text
     assert "FILES=''\n" in case().configuration()
+    assert "NETFILTER=no\n" in text
+    assert "NETFILTER=no\n" in case().configuration()
+    assert "NETFILTER=yes\n" in case("{'dopts': '--tcp-established', 'ropts': '--tcp-close'}").configuration()
 
 
 @pytest.mark.parametrize(("flavour", "has_root"), [("host", False), ("ns", True)])

@@ -121,6 +121,8 @@ class Case:
     def configuration(self) -> str:
         """`test.conf`: what `zdtm.sh` must know."""
         cgroups = self.test.name.startswith("cgroup") or any("cgroup" in o for o in self.desc.options)
+        every = (*self.desc.options, *self.desc.dump_options, *self.desc.restore_options)
+        tcp = any(option.startswith("--tcp-") for option in every)
         # CRIU's runner puts a test's libraries below `/lib`, and lets `/usr/lib` lead there
         files = " ".join(sorted({file.removeprefix("/usr") for file in self.test.files}))
         values = {
@@ -131,6 +133,7 @@ class Case:
             "HOOK": _yes(runs_hook(self.test.hook)),
             "CHECKSKIP": _yes(self.test.checkskip),
             "CGROUPS": _yes(cgroups),
+            "NETFILTER": _yes(tcp and self.flavour == "host"),
             "NOTIFY": _yes("pre-dump-notify" in self.desc.flags),
             "FILES": files if self.flavour != "host" else "",
         }

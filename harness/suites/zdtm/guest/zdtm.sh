@@ -3,7 +3,7 @@
 #
 #   zdtm.sh start                 start the test, say in the file `ready` what came of it, end
 #   zdtm.sh dump CRIU...          what CRIU's runner does before and after a dump
-#   zdtm.sh restore CRIU...       what it does before a restore
+#   zdtm.sh restore CRIU...       what it does before a restore, and what moving to another machine takes
 #   zdtm.sh hook STEP             run the test's hook, if it has one
 WORK=/work
 TEST=$WORK/test
@@ -15,7 +15,7 @@ SKIP=77
 TMPDIR=$WORK/tmp
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export TMPDIR PATH
-# FLAVOUR NAME ARGUMENTS SUID HOOK CHECKSKIP CGROUPS NOTIFY FILES
+# FLAVOUR NAME ARGUMENTS SUID HOOK CHECKSKIP CGROUPS NETFILTER NOTIFY FILES
 . $WORK/bin/test.conf
 OWN=zdtm/static/$NAME
 umask 0000
@@ -108,13 +108,29 @@ dump() {
 	hook --pre-dump || complain dump "its hook --pre-dump ended with $?"
 	"$@" || exit $?
 	rm -f $OWN.pid
+	if [ "$NETFILTER" = yes ]; then
+		iptables-save >$WORK/netfilter.4 && ip6tables-save >$WORK/netfilter.6 ||
+			complain dump "the netfilter rules cannot be saved"
+		nft list table inet CRIU >$WORK/netfilter.nft 2>/dev/null
+	fi
+	exit 0
+}
+
+# CRIU's dump locks the connections with netfilter rules, and its restore takes the lock away. In the flavour host the
+# rules are the machine's: without them another machine's kernel resets a connection that is not whole yet.
+lock_network() {
+	iptables-restore <$WORK/netfilter.4 && ip6tables-restore <$WORK/netfilter.6 || return 1
+	[ ! -s $WORK/netfilter.nft ] || nft -f $WORK/netfilter.nft
 }
 
 restore() {
 	stage || complain restore "the test's root cannot be made"
 	[ "$FLAVOUR" = host ] || chmod 0700 $PLACE/root
 	unfit && exit $SKIP
-	hook --pre-restore || complain restore "its hook --pre-restore ended with $?"
+	if [ "$NETFILTER" = yes ]; then
+		lock_network || complain restore "the netfilter rules of the dump cannot be set"
+	fi
+	# Not the hook's --pre-restore: it clears away what the dump has left on the machine, and here is nothing of it.
 	exec "$@"
 }
 
