@@ -329,6 +329,28 @@ def test_logs_that_are_too_long_for_an_issue_are_attached(tmp_path: Path) -> Non
     assert "Dumping finished successfully" in text
 
 
+def test_a_kernel_that_somebody_built_is_not_called_a_distributions(tmp_path: Path) -> None:
+    """The compiler may be Debian's."""
+    built = {
+        label: replace(ledgers.identity(label), release=release, version=None)
+        for label, release in ((runs.OLD, "6.1.0"), (runs.GOOD, "6.12.0"), (runs.BAD, "7.3.0-rc2"))
+    }
+    tried = [
+        replace(one, kernels={side: built[getattr(one.cell, side)] for side in one.kernels})
+        for one in runs.attempts()
+    ]
+    run = runs.write(tmp_path / "run", tried, provenance=False)
+    for log in (run / "logs").rglob("dmesg.log"):
+        log.write_text("[ 0.0] Linux version 7 (me@here) (gcc (Debian 12.2.0-14) 12.2.0) #3 SMP Mon Nov 23\n")
+    drafts = write(request(run, tmp_path))
+    text = message(drafts).get_content()
+    assert "NOT VANILLA" not in text
+    assert "#regzbot introduced: v6.12..v7.3-rc2\n" in text
+    assert "unknown: the logs of this run do not say" in text
+    assert any("make sure that the kernels are vanilla" in one for one in drafts.todo)
+    assert f"kernel - {built[runs.BAD].sha256} unknown" in members(drafts)["reproduce.sh"].decode()
+
+
 def test_the_surface_gives_what_criu_check_says(tmp_path: Path) -> None:
     run = runs.write(tmp_path / "run", list(runs.attempts()))
     record = {

@@ -160,7 +160,8 @@ def _listed(kernel: KernelFacts) -> str:
 
 def _logs(story: Story) -> Iterator[tuple[str, bytes]]:
     evidence = story.evidence
-    paths = {f"{name}.log": path for name, path in evidence.attempt.logs.items()}
+    # The lab's traceback names this machine's paths, and what it says is in the drafts.
+    paths = {f"{name}.log": path for name, path in evidence.attempt.logs.items() if name != "traceback"}
     for name in ("dmesg", "commands", "console", "workload"):
         beside = evidence.beside_dump(f"{name}.log")
         if beside is not None and beside not in paths.values():

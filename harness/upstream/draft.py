@@ -151,6 +151,8 @@ def _kernel_todo(story: Story, to: Recipients, script: str | None) -> Iterator[s
         versions = f"v{good.name} and v{bad.name}" if good else f"v{bad.name}"
         how = f" ({script}=bzImage ./reproduce.sh)" if script else ""
         yield f"confirm it on vanilla {versions}{how}: {', '.join(story.distributions)} are a distribution's"
+    else:
+        yield "make sure that the kernels are vanilla: the run knows only that they are no distribution's packages"
     yield "confirm it on the newest mainline release candidate"
     if story.frontier.range:
         yield f"bisect {story.frontier.range} if that can be done, and say so in {mail.FILE}"

@@ -31,6 +31,7 @@ _MEMORY = re.compile(r"Memory: \d+K/(\d+)K available")
 _VENDOR = re.compile(
     r"\b(Debian|Ubuntu|Fedora|Red Hat|CentOS|openSUSE|SUSE|Arch Linux|Alpine|Amazon|Oracle)\b"
 )
+_PACKAGED = re.compile(r"\+deb|\.fc\d|\.el\d|-(?:generic|amd64|azure|aws|gcp|default|lts)\b")
 _ON_THE_SOURCE = (Phase.START, Phase.BASELINE, Phase.DUMP)
 Commands = dict[str, tuple[str, ...]]
 
@@ -70,10 +71,11 @@ class KernelFacts:
     @property
     def distribution(self) -> str | None:
         """Whose build it is, if it is a distribution's package; None for one that was built from source."""
-        named = _VENDOR.search(self.banner or "")
-        if self.identity.version is None and not self.packages and named is None:
-            return None
-        return named[1] if named else "a distribution"
+        # What stands before the build's number names the compiler, which may be a distribution's all the same.
+        named = _VENDOR.search((self.banner or "").rpartition("#")[2])
+        if named:
+            return named[1]
+        return "a distribution" if self.packages or is_packaged(self.identity) else None
 
     @cached_property
     def taint(self) -> Taint:
@@ -157,6 +159,11 @@ class Evidence:
         """The path in the run's folder of a file from the guest that dumped."""
         dump = self.attempt.logs.get("dump")
         return str(PurePosixPath(dump).with_name(name)) if dump else None
+
+
+def is_packaged(identity: KernelIdentity) -> bool:
+    """Whether a kernel is a distribution's, by its package's version or the way in which it is called."""
+    return identity.version is not None or _PACKAGED.search(identity.release) is not None
 
 
 def gather(

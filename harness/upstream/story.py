@@ -15,7 +15,7 @@ from harness.matrix.cell import Phase, Reason
 from harness.report.sanitize import visible
 from harness.upstream import configs, impact, workload
 from harness.upstream.choose import Case
-from harness.upstream.evidence import Commands, Evidence, KernelFacts
+from harness.upstream.evidence import Commands, Evidence, KernelFacts, is_packaged
 from harness.upstream.frontier import Axis, Frontier, Point
 from harness.upstream.impact import Impact
 from harness.upstream.text import around, guest_lines
@@ -112,7 +112,7 @@ class Story:
         if self.evidence.attempt.reason is Reason.KERNEL:
             return "makes the kernel report a fault of its own"
         if self.evidence.attempt.phase is Phase.CHECK:
-            return "comes back changed, without an error of CRIU's"
+            return "comes back changed"
         return _VERBS.get(self.evidence.attempt.phase, f"fails in phase {self.evidence.attempt.phase}")
 
     @property
@@ -207,7 +207,9 @@ class Story:
         for label in labels:
             point = next(one for one in ends if one.label == label)
             facts = known.get(label)
-            whose = facts.distribution if facts else ("a distribution" if point.identity.version else None)
+            whose = (
+                facts.distribution if facts else ("a distribution" if is_packaged(point.identity) else None)
+            )
             if whose:
                 named.append(f"{visible(point.identity.release)} ({whose})")
         return named
