@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from stage import HARDWARE, shell
 
@@ -11,7 +13,7 @@ from harness.images import Image
 from harness.kernels import Kernel
 from harness.surface import catalogue, program
 from harness.surface.probe import GUEST_PATH, Subject, ask
-from harness.surface.record import dump, problems
+from harness.surface.record import problems, text_of
 
 pytestmark = pytest.mark.vm
 
@@ -21,7 +23,7 @@ def test_a_guest_tells_its_surface(
 ) -> None:
     subject = Subject("debian-6.12", debian_6_12, trixie, HARDWARE)
     record = ask(subject, guest, program.build(lab_cache))
-    assert problems(dump(record)) == []
+    assert problems(json.loads(text_of(record))) == []
     assert set(record.findings) == set(catalogue.load().entries)
     lost = [id for id, one in record.findings.items() if one.result in ("silent", "timeout")]
     died = [id for id, one in record.findings.items() if one.result.startswith("SIG")]
