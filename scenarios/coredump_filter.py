@@ -9,7 +9,10 @@ from __future__ import annotations
 from harness.scenario import Needs, Scenario
 
 SCENARIO = Scenario(
-    command=("bin/trait", "coredump_filter"), sources=("trait.c",), needs=Needs(config=("CONFIG_ELF_CORE",))
+    command=("bin/trait", "coredump_filter"),
+    sources=("trait.c",),
+    needs=Needs(config=("CONFIG_ELF_CORE",)),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {"lost": "coredump_filter: is 51, expected 5"}

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/cputime",), sources=("cputime.c",), libraries=("-lpthread",))
+SCENARIO = Scenario(
+    command=("bin/cputime",), sources=("cputime.c",), libraries=("-lpthread",), tags=("trait",)
+)
 
 CORRUPTIONS = {
     "process": "the process's processor time went back",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/trait", "deadline"), sources=("trait.c",), needs=Needs(kernel="3.14"))
+SCENARIO = Scenario(
+    command=("bin/trait", "deadline"), sources=("trait.c",), needs=Needs(kernel="3.14"), tags=("trait",)
+)
 
 CORRUPTIONS = {"lost": "deadline: is 0, expected 30000"}
 """What the self-test can damage, and what `check` must then say."""

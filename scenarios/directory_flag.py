@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/directory_flag",), sources=("directory_flag.c",))
+SCENARIO = Scenario(command=("bin/directory_flag",), sources=("directory_flag.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "flag": "lost O_DIRECTORY",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/droppable",), sources=("droppable.c",), needs=Needs(kernel="6.11"))
+SCENARIO = Scenario(
+    command=("bin/droppable",), sources=("droppable.c",), needs=Needs(kernel="6.11"), tags=("trait",)
+)
 
 CORRUPTIONS = {
     "byte": "area: byte 7 of 4096",

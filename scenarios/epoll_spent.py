@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/epoll_spent",), sources=("epoll_spent.c",))
+SCENARIO = Scenario(command=("bin/epoll_spent",), sources=("epoll_spent.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "armed": "it is armed",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/eventfd_semaphore",), sources=("eventfd_semaphore.c",))
+SCENARIO = Scenario(command=("bin/eventfd_semaphore",), sources=("eventfd_semaphore.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "taken": "only 2 of 3",

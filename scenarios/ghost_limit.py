@@ -12,6 +12,7 @@ SCENARIO = Scenario(
     command=("bin/ghost_limit",),
     sources=("ghost_limit.c",),
     refusal=r"Can't dump ghost file .* increase limit",
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/guard",), sources=("guard.c",), needs=Needs(kernel="6.13"))
+SCENARIO = Scenario(command=("bin/guard",), sources=("guard.c",), needs=Needs(kernel="6.13"), tags=("trait",))
 
 CORRUPTIONS = {
     "byte": "below the guard: byte 9",

@@ -13,6 +13,7 @@ SCENARIO = Scenario(
     command=("bin/inotify_queue",),
     sources=("inotify_queue.c",),
     needs=Needs(config=("CONFIG_INOTIFY_USER", "CONFIG_FHANDLE")),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

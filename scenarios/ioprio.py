@@ -9,7 +9,10 @@ from __future__ import annotations
 from harness.scenario import Needs, Scenario
 
 SCENARIO = Scenario(
-    command=("bin/trait", "ioprio"), sources=("trait.c",), needs=Needs(config=("CONFIG_BLOCK",))
+    command=("bin/trait", "ioprio"),
+    sources=("trait.c",),
+    needs=Needs(config=("CONFIG_BLOCK",)),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {"lost": "ioprio: is 16388, expected 24576"}

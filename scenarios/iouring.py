@@ -16,6 +16,7 @@ SCENARIO = Scenario(
     sources=("iouring.c",),
     needs=Needs(config=("CONFIG_IO_URING",), kernel="5.6"),
     refusal=r"anon_inode:\[io_uring\]",
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

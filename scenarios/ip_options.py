@@ -15,7 +15,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/ip_options",),
     sources=("ip_options.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     criu=("--tcp-established",),
     own_network=True,
 )

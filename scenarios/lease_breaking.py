@@ -14,6 +14,7 @@ SCENARIO = Scenario(
     sources=("leases.c",),
     needs=Needs(config=("CONFIG_FILE_LOCKING",)),
     criu=("--file-locks",),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

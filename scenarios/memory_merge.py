@@ -12,6 +12,7 @@ SCENARIO = Scenario(
     command=("bin/trait", "memory_merge"),
     sources=("trait.c",),
     needs=Needs(kernel="6.4", config=("CONFIG_KSM",)),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {"lost": "memory_merge: is 0, expected 1"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/mlockall",), sources=("mlockall.c",))
+SCENARIO = Scenario(command=("bin/mlockall",), sources=("mlockall.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "byte": "area: byte 4096",

@@ -17,6 +17,6 @@ from harness.matrix.workloads import load
 
 _MNTNS = load(Path(__file__).with_name("mntns.py"))
 
-SCENARIO = replace(_MNTNS.scenario, command=("bin/mntns", "devtmpfs"))
+SCENARIO = replace(_MNTNS.scenario, command=("bin/mntns", "devtmpfs"), tags=("trait", "namespace"))
 CORRUPTIONS = _MNTNS.corruptions
 check = _MNTNS.module.check

@@ -17,6 +17,7 @@ SCENARIO = Scenario(
     libraries=("-lrt",),
     needs=Needs(config=("CONFIG_POSIX_MQUEUE", "CONFIG_IPC_NS")),
     refusal=r"Can't lookup mount=\d+ for fd=-?\d+ path=/kmatrix",
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

@@ -14,6 +14,7 @@ SCENARIO = Scenario(
     sources=("mqueue.c",),
     libraries=("-lrt",),
     needs=Needs(config=("CONFIG_POSIX_MQUEUE", "CONFIG_IPC_NS")),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

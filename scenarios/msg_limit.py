@@ -13,6 +13,7 @@ SCENARIO = Scenario(
     command=("bin/sysv", "limited"),
     sources=("sysv.c",),
     needs=Needs(config=("CONFIG_SYSVIPC", "CONFIG_IPC_NS")),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

@@ -13,7 +13,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/multicast",),
     sources=("multicast.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     own_network=True,
 )
 

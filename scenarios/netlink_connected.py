@@ -14,7 +14,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/netlink_connected",),
     sources=("netlink_connected.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     own_network=True,
 )
 

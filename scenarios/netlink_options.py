@@ -13,7 +13,7 @@ from harness.scenario import Needs, Scenario
 SCENARIO = Scenario(
     command=("bin/netlink_options",),
     sources=("netlink_options.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     needs=Needs(kernel="4.20"),
     own_network=True,
 )

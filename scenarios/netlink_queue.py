@@ -11,7 +11,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/netlink_queue",),
     sources=("netlink_queue.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     own_network=True,
     refusal="The socket has data to read",
 )

@@ -105,7 +105,6 @@ static void answer(unsigned question, char *text)
 static void settle(void)
 {
 	enter_new(CLONE_NEWNET);
-	wait_ms /= 4; /* the parent waits for the answer that nothing came, too */
 }
 
 static void make_wire(void)

@@ -9,6 +9,7 @@ Leans on the attributes that a bridge has in rtnetlink.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from testinfra.host import Host
@@ -18,7 +19,7 @@ from harness.scenario import Facts, Workload
 
 _NETNS = load(Path(__file__).with_name("netns.py"))
 
-SCENARIO = _NETNS.scenario
+SCENARIO = replace(_NETNS.scenario, tags=("trait", "namespace"))
 CORRUPTIONS = {"ageing": r"bridge: \[12344, 0\] became \[30000, 0\]"}
 
 

@@ -16,7 +16,7 @@ from harness.matrix.workloads import load
 
 _NETNS = load(Path(__file__).with_name("netns.py"))
 
-SCENARIO = replace(_NETNS.scenario, command=("bin/netns", "linkdown"))
+SCENARIO = replace(_NETNS.scenario, command=("bin/netns", "linkdown"), tags=("trait", "namespace"))
 CORRUPTIONS = _NETNS.corruptions
 remember = _NETNS.module.remember
 check = _NETNS.module.check

@@ -14,7 +14,7 @@ from harness.matrix.workloads import load
 
 _NFTABLES = load(Path(__file__).with_name("nftables.py"))
 
-SCENARIO = replace(_NFTABLES.scenario, criu=())
+SCENARIO = replace(_NFTABLES.scenario, criu=(), tags=("trait", "namespace"))
 CORRUPTIONS = _NFTABLES.corruptions
 remember = _NFTABLES.module.remember
 check = _NFTABLES.module.check

@@ -22,7 +22,7 @@ SCENARIO = Scenario(
         "files/peers.py",
         "files/witness.py",
     ),
-    tags=("app", "network"),
+    tags=("trait", "app", "network"),
     needs=Needs(packages=("nodejs", "python3")),
     criu=("--tcp-established",),
     own_network=True,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/onfault",), sources=("onfault.c",), needs=Needs(kernel="4.4"))
+SCENARIO = Scenario(
+    command=("bin/onfault",), sources=("onfault.c",), needs=Needs(kernel="4.4"), tags=("trait",)
+)
 
 CORRUPTIONS = {
     "byte": "area: byte 4096",

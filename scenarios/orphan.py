@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/orphan",), sources=("orphan.c",))
+SCENARIO = Scenario(command=("bin/orphan",), sources=("orphan.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "group": "'group'",

@@ -12,6 +12,7 @@ SCENARIO = Scenario(
     command=("bin/fifo", "packets"),
     sources=("fifo.c",),
     refusal="The packetized mode for pipes is not supported",
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

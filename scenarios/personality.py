@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/trait", "personality"), sources=("trait.c",))
+SCENARIO = Scenario(command=("bin/trait", "personality"), sources=("trait.c",), tags=("trait",))
 
 CORRUPTIONS = {"lost": "personality: is 0, expected 2359296"}
 """What the self-test can damage, and what `check` must then say."""

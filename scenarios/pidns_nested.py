@@ -15,7 +15,7 @@ from harness.scenario import Needs, Scenario
 SCENARIO = Scenario(
     command=("bin/pidns_nested",),
     sources=("pidns_nested.c",),
-    tags=("object", "namespace"),
+    tags=("trait", "namespace"),
     needs=Needs(config=("CONFIG_PID_NS",), kernel="3.8"),
     refusal="Can't dump nested pid namespace",
 )

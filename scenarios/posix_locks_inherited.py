@@ -15,6 +15,7 @@ SCENARIO = Scenario(
     sources=("posix_locks.c",),
     needs=Needs(config=("CONFIG_FILE_LOCKING",)),
     criu=("--file-locks",),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

@@ -15,7 +15,7 @@ from harness.scenario import Needs, Scenario
 SCENARIO = Scenario(
     command=("bin/raw_connected",),
     sources=("raw_connected.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     needs=Needs(config=("CONFIG_INET_RAW_DIAG",)),
     criu=("--tcp-established",),
     own_network=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/trait", "reset_on_fork"), sources=("trait.c",))
+SCENARIO = Scenario(command=("bin/trait", "reset_on_fork"), sources=("trait.c",), tags=("trait",))
 
 CORRUPTIONS = {"lost": "reset_on_fork: is 3, expected 1073741827"}
 """What the self-test can damage, and what `check` must then say."""

@@ -13,6 +13,7 @@ SCENARIO = Scenario(
     command=("bin/sem_undo",),
     sources=("sem_undo.c",),
     needs=Needs(config=("CONFIG_SYSVIPC", "CONFIG_IPC_NS")),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

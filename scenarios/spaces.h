@@ -113,6 +113,7 @@ struct partner {
 	volatile uint64_t asked;
 	volatile uint64_t answered;
 	unsigned question;
+	long patience; /* a child that waits for what never comes must say so while its parent still listens */
 	char text[TEXT];
 };
 
@@ -134,6 +135,7 @@ static inline void start_partner(void (*settle)(void), void (*answer)(unsigned q
 		partner->answered = 1;
 		for (;;) {
 			if (partner->asked > partner->answered) {
+				wait_ms = partner->patience;
 				answer(partner->question, partner->text);
 				partner->answered = partner->asked;
 			}
@@ -149,6 +151,7 @@ static inline void start_partner(void (*settle)(void), void (*answer)(unsigned q
 static inline const char *ask_partner(unsigned question)
 {
 	partner->question = question;
+	partner->patience = wait_ms / 4;
 	partner->text[0] = '\0';
 	partner->asked++;
 	if (!reaches(&partner->answered, partner->asked)) {

@@ -22,7 +22,7 @@ from harness.scenario import Needs, Scenario, Workload
 SCENARIO = Scenario(
     command=("/usr/bin/python3", "-EsSB", "bin/sqlite_writer.py", "wal"),
     files=("files/sqlite_writer.py", "files/witness.py"),
-    tags=("app",),
+    tags=("trait", "app"),
     needs=Needs(packages=("python3",)),
     criu=("--file-locks",),
 )

@@ -16,7 +16,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/tcp_options",),
     sources=("tcp_options.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     criu=("--tcp-established",),
     own_network=True,
 )

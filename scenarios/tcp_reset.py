@@ -13,7 +13,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/tcp_reset",),
     sources=("tcp_reset.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     criu=("--tcp-established",),
     own_network=True,
 )

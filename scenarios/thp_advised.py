@@ -12,6 +12,7 @@ SCENARIO = Scenario(
     command=("bin/thp", "except-advised"),
     sources=("thp.c",),
     needs=Needs(kernel="6.18", config=("CONFIG_TRANSPARENT_HUGEPAGE",)),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

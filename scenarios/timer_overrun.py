@@ -12,7 +12,10 @@ from __future__ import annotations
 from harness.scenario import Needs, Scenario
 
 SCENARIO = Scenario(
-    command=("bin/timer_overrun",), sources=("timer_overrun.c",), needs=Needs(config=("CONFIG_POSIX_TIMERS",))
+    command=("bin/timer_overrun",),
+    sources=("timer_overrun.c",),
+    needs=Needs(config=("CONFIG_POSIX_TIMERS",)),
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/timerfd_expired",), sources=("timerfd_expired.c",))
+SCENARIO = Scenario(command=("bin/timerfd_expired",), sources=("timerfd_expired.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "disarmed": "not armed any more",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/trait", "timerslack"), sources=("trait.c",), needs=Needs(kernel="2.6.28"))
+SCENARIO = Scenario(
+    command=("bin/trait", "timerslack"), sources=("trait.c",), needs=Needs(kernel="2.6.28"), tags=("trait",)
+)
 
 CORRUPTIONS = {"lost": "timerslack: is 50000, expected 1234567"}
 """What the self-test can damage, and what `check` must then say."""

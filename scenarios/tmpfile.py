@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/tmpfile",), sources=("tmpfile.c",), needs=Needs(kernel="3.11"))
+SCENARIO = Scenario(
+    command=("bin/tmpfile",), sources=("tmpfile.c",), needs=Needs(kernel="3.11"), tags=("trait",)
+)
 
 CORRUPTIONS = {
     "byte": "free: byte 60[01]",

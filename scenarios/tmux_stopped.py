@@ -17,7 +17,7 @@ from harness.scenario import Needs, Scenario, Workload
 SCENARIO = Scenario(
     command=("/usr/bin/python3", "-EsSB", "bin/tmux_user.py", "stopped"),
     files=("files/tmux_user.py", "files/peers.py", "files/witness.py"),
-    tags=("app",),
+    tags=("trait", "app"),
     needs=Needs(packages=("python3", "tmux")),
 )
 

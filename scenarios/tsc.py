@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/trait", "tsc"), sources=("trait.c",), needs=Needs(kernel="2.6.26"))
+SCENARIO = Scenario(
+    command=("bin/trait", "tsc"), sources=("trait.c",), needs=Needs(kernel="2.6.26"), tags=("trait",)
+)
 
 CORRUPTIONS = {"lost": "tsc: is 1, expected 2"}
 """What the self-test can damage, and what `check` must then say."""

@@ -10,7 +10,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/udp_cork",),
     sources=("udp_cork.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     own_network=True,
     refusal="Can't dump corked dgram socket",
 )

@@ -14,7 +14,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(
     command=("bin/udp_freebind",),
     sources=("udp_freebind.c",),
-    tags=("object", "network"),
+    tags=("trait", "network"),
     own_network=True,
 )
 

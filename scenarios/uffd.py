@@ -14,6 +14,7 @@ SCENARIO = Scenario(
     libraries=("-lpthread",),
     needs=Needs(kernel="4.3", config=("CONFIG_USERFAULTFD",)),
     refusal=r"Unsupported file type.*userfaultfd|Can't dump file \d+ of that type .*userfaultfd",
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/unix_accepted",), sources=("unix_accepted.c",))
+SCENARIO = Scenario(command=("bin/unix_accepted",), sources=("unix_accepted.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "paired": "stream_own",

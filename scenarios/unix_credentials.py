@@ -15,6 +15,7 @@ SCENARIO = Scenario(
     command=("bin/unix_credentials",),
     sources=("unix_credentials.c",),
     refusal="Control messages in queue, not supported",
+    tags=("trait",),
 )
 
 CORRUPTIONS = {

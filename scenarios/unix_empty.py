@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.scenario import Scenario
 
-SCENARIO = Scenario(command=("bin/unix_empty",), sources=("unix_empty.c",))
+SCENARIO = Scenario(command=("bin/unix_empty",), sources=("unix_empty.c",), tags=("trait",))
 
 CORRUPTIONS = {
     "skipped": "datagram, empty: a message of 300 bytes, expected 0",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from harness.scenario import Needs, Scenario
 
-SCENARIO = Scenario(command=("bin/wipeonfork",), sources=("wipeonfork.c",), needs=Needs(kernel="4.14"))
+SCENARIO = Scenario(
+    command=("bin/wipeonfork",), sources=("wipeonfork.c",), needs=Needs(kernel="4.14"), tags=("trait",)
+)
 
 CORRUPTIONS = {
     "kept": "wiped: the child reads the secret",
