@@ -123,6 +123,16 @@ def test_what_is_run_and_why_the_rest_is_not() -> None:
     }
 
 
+def test_scenarios_of_a_suite_are_chosen_by_globs() -> None:
+    suite = choose(build(built("pipe00"), built("pipe01", "{'flavor': 'ns'}")), Notes())
+    assert suite.select("*.ns") == ["zdtm.pipe00.ns", "zdtm.pipe01.ns"]
+    assert suite.select("zdtm.pipe01.*,zdtm.pipe00.host") == ["zdtm.pipe00.host", "zdtm.pipe01.ns"]
+    with pytest.raises(ConfigError, match=r"^no test of CRIU 4\.1\.1-1 that is run here matches ltp\*, x$"):
+        suite.select("ltp*,*.ns,x")
+    with pytest.raises(ConfigError, match="no test named"):
+        suite.select(",")
+
+
 def test_the_notes_in_the_repository_can_be_read() -> None:
     notes = read_notes(ROOT / "scenarios" / "zdtm.yaml")
     assert "plugin" in notes.left_out["rtc"]

@@ -102,7 +102,7 @@ def choose(options: Options, cache: Cache) -> Selection:
         userlands=tuple(userlands),
         kernels=tuple(config.select_kernels(labels, wanted)),
         scenarios=tuple(
-            select(suite.names, options.scenarios or "*", "test")
+            suite.select(options.scenarios or "*")
             if suite is not None
             else _scenarios(options.scenario_directory, options.scenarios or profile.scenarios)
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from harness.cache import Cache
 from harness.config import Settings, Userland
+from harness.config.selection import select, split_patterns
 from harness.errors import ConfigError
 from harness.images.root import prepare_root
 from harness.suites.zdtm.build import Build, build
@@ -36,6 +38,16 @@ class Suite:
     def names(self) -> list[str]:
         """Of the scenarios, in order."""
         return list(self.cases)
+
+    def select(self, patterns: str) -> list[str]:
+        """The scenarios that any of the comma separated globs matches. Raises `ConfigError`, not naming all of them."""
+        lost = [glob for glob in split_patterns(patterns) if not fnmatch.filter(self.cases, glob)]
+        if lost:
+            raise ConfigError(
+                f"no test of CRIU {self.version} that is run here matches {', '.join(lost)}",
+                hint=f"kmatrix scenarios --suite {NAME} lists them, and why others are left out",
+            )
+        return select(self.cases, patterns, "test")
 
     @property
     def tests(self) -> int:
