@@ -21,7 +21,7 @@ from harness.scenario import Facts, Needs, Scenario, Workload
 SCENARIO = Scenario(
     command=("bin/userns",),
     sources=("userns.c",),
-    tags=("object", "namespace"),
+    tags=("trait", "namespace"),
     needs=Needs(config=("CONFIG_USER_NS",), features=("userns",)),
 )
 

@@ -171,7 +171,9 @@ def end_family(pid: int) -> None:
     for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-    psutil.wait_procs(family, timeout=5)
+    deadline = time.monotonic() + 5
+    while any(is_alive(member.pid) for member in family) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def kill(workload: scenarios.Workload) -> None:

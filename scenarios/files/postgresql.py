@@ -117,6 +117,9 @@ class PostgreSQL:
 
     def initialise(self) -> None:
         if os.path.exists("data"):
+            # of a server that was killed: its pid may still be a zombie's, which counts as a running server
+            if os.path.exists("data/postmaster.pid"):
+                os.remove("data/postmaster.pid")
             return
         os.mkdir("data", 0o700)
         shutil.chown("data", "postgres", "postgres")
