@@ -4,6 +4,7 @@ that the transaction holds, one listens."""
 # ruff: noqa: PTH102, PTH110, PTH207 - pathlib is dear
 import glob
 import os
+import pathlib
 import shutil
 import signal
 import struct
@@ -118,8 +119,7 @@ class PostgreSQL:
     def initialise(self) -> None:
         if os.path.exists("data"):
             # of a server that was killed: its pid may still be a zombie's, which counts as a running server
-            if os.path.exists("data/postmaster.pid"):
-                os.remove("data/postmaster.pid")
+            pathlib.Path("data/postmaster.pid").unlink(missing_ok=True)
             return
         os.mkdir("data", 0o700)
         shutil.chown("data", "postgres", "postgres")
