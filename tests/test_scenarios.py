@@ -127,7 +127,8 @@ def start(programs: Programs, host_packages: frozenset[str]) -> Iterator[Start]:
             command = in_own_network(programs.hand, command)
         with (directory / "stdout.log").open("ab") as log:
             process = subprocess.Popen(
-                command,
+                # a shell cannot trap what was ignored when it was started, as SIGHUP is under nohup
+                ["env", "--default-signal", *command],
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
