@@ -37,7 +37,8 @@ def start(*arguments: str, log: Path) -> subprocess.Popen[str]:
     """Start kmatrix; its output goes to `log`."""
     with log.open("w") as file:
         return subprocess.Popen(
-            command(*arguments),
+            # what a shell starts in the background ignores SIGINT, and hands that on
+            ["env", "--default-signal", *command(*arguments)],
             cwd=ROOT,
             stdout=file,
             stderr=subprocess.STDOUT,
