@@ -310,13 +310,14 @@ static void knock(void)
 /* Every byte is put back where it was; only the connections are others. */
 static void reconnect(void)
 {
+	struct pair before = calm;
 	struct sockaddr_in peer;
 
 	close(accept_soon(&peer)); /* the pending one is first in the queue */
 	close(pending);
-	close(calm.client);
-	close(calm.server);
-	make_pair(&calm);
+	make_pair(&calm); /* while the old one is there, or its port may be chosen again */
+	close(before.client);
+	close(before.server);
 	put(calm.client, "corruption", UNREAD, seed_for(DOWN));
 	put(calm.server, "corruption", UNREAD, seed_for(UP));
 	knock();

@@ -114,10 +114,11 @@ static void lose_a_byte(void)
 static void reconnect(void)
 {
 	union address address = own_address(listener);
+	struct pair before = calm;
 
-	close(calm.client);
-	close(calm.server);
-	calm = make_pair(listener, &address);
+	calm = make_pair(listener, &address); /* while the old one is there, or its port may be chosen again */
+	close(before.client);
+	close(before.server);
 	set_options(calm.client, options);
 	put(calm.client, "corruption", UNREAD, seed_for(DOWN));
 	put(calm.server, "corruption", UNREAD, seed_for(UP));

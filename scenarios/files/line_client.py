@@ -128,8 +128,9 @@ class Lines:
         }
 
     def reconnect(self) -> None:
-        self.waiting.close()
-        self.waiting = Connection(PORT)
+        before = self.waiting
+        self.waiting = Connection(PORT)  # while the old one is there, or its port may be chosen again
+        before.close()
         self.waiting.say(b"wait late\n")
 
     def restart(self) -> None:

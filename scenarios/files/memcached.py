@@ -153,9 +153,10 @@ class Memcached:
         self.begin()
 
     def reconnect(self) -> None:
-        self.sender.close()
-        self.reader.close()
-        self.open_halves()
+        before = self.sender, self.reader
+        self.open_halves()  # while the old ones are there, or their ports may be chosen again
+        for connection in before:
+            connection.close()
 
     def shorten(self) -> None:
         """Lose a byte of the half that the server has: a client that repeats it would be noticed as such."""

@@ -177,8 +177,9 @@ class Nats:
         }
 
     def reconnect(self) -> None:
-        self.listener.close()
-        self.subscribe()
+        before = self.listener
+        self.subscribe()  # while the old one is there, or its port may be chosen again
+        before.close()
 
     def restart(self) -> None:
         os.kill(self.server, signal.SIGKILL)

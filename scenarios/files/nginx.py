@@ -173,12 +173,14 @@ class Nginx:
         }
 
     def reconnect(self) -> None:
-        self.kept.close()
-        self.kept = Client(PORT)
+        before = self.kept
+        self.kept = Client(PORT)  # while the old one is there, or its port may be chosen again
+        before.close()
 
     def abandon_response(self) -> None:
-        self.reader.close()
+        before = self.reader
         self.reader = Client(PORT)
+        before.close()
 
     def replace_worker(self) -> None:
         """A new worker for new connections; the old one ends those that it has."""

@@ -272,8 +272,9 @@ class PostgreSQL:
         }
 
     def reconnect(self) -> None:
-        self.listener.close()
-        self.listen()
+        before = self.listener
+        self.listen()  # while the old one is there, or its port may be chosen again
+        before.close()
 
     def restart(self) -> None:
         """The same rows from the same directory, the same sessions anew: all but what was in memory."""
