@@ -26,8 +26,8 @@ from harness.matrix.workloads import load
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.py") if not path.stem.startswith("_"))
 
-
 REFERENCES = {name: load(SCENARIOS / f"{name}.py") for name in NAMES}
+pytestmark = pytest.mark.selftest
 CORRUPTIONS = [(name, what) for name, reference in REFERENCES.items() for what in reference.corruptions]
 
 Start = Callable[[str, Path], scenarios.Workload]
