@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -108,6 +110,13 @@ class Site:
         )
         self.trouble: GuestError | None = None
         self.graver: GuestError | None = None
+        self.is_checking = False
+
+    @contextlib.contextmanager
+    def checking(self) -> Iterator[None]:
+        self.is_checking = True
+        yield
+        self.is_checking = False
 
     def watch(self) -> None:
         if self.trouble:
@@ -188,6 +197,12 @@ def test_a_check_that_fails_after_a_restore_that_did_not_finish_blames_the_resto
     story = restored(tmp_path, Site(BROKEN_LOG), check)
     assert (story.outcome, story.phase) == (FAIL, Phase.RESTORE)
     assert story.error == "Error (criu/sockets.c:628): sockets: Can't set 1:72"
+
+
+def test_a_check_has_the_time_that_checks_may_take(tmp_path: Path) -> None:
+    site, seen = Site(), []
+    story = restored(tmp_path, site, lambda *_: seen.append(site.is_checking))
+    assert (story.outcome, seen, site.is_checking) == (Outcome.PASS, [True], False)
 
 
 def test_a_check_that_fails_after_a_whole_restore_blames_the_check(tmp_path: Path) -> None:

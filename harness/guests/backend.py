@@ -22,23 +22,21 @@ class GuestBackend(BaseBackend):  # type: ignore[misc]  # testinfra is untyped
     NAME = "guest"
 
     def __init__(self, guest: Guest, command_seconds: float) -> None:
-        """Each command may take `command_seconds`; `phase` can shorten that."""
+        """Each command may take `command_seconds`, unless a phase has a deadline of its own."""
         super().__init__(guest.spec.name)
         # Else the first non-ASCII output runs python3 in the guest to ask for its locale.
         self._encoding = "UTF-8"
         self._guest = guest
         self._command_seconds = command_seconds
         self.phase: Deadline | None = None
-        """What must be over by when, beyond the single command."""
+        """By when all of it must be over, in place of the single command's time."""
         self.seconds = 0.0
         """What all commands so far took, by the host's clock."""
 
     def run(self, command: str, *args: str, **kwargs: Any) -> TestinfraResult:  # noqa: ANN401  testinfra's signature
         """Run a shell command. Raises `DeadlineExceeded` and every `GuestError`."""
         line = self.get_command(command, *args)
-        deadline = Deadline.after(self._command_seconds)
-        if self.phase is not None:
-            deadline = self.phase.sooner(self._command_seconds)
+        deadline = self.phase or Deadline.after(self._command_seconds)
         done = self._guest.run("/bin/sh", "-c", line, deadline=deadline)
         self.seconds += done.seconds
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)

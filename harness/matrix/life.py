@@ -208,7 +208,8 @@ def _start_and(lab: Lab, site: Site, story: Story, reference: Subject) -> None:
         with story.during(Phase.BASELINE):
             before = reference.remember(site.host, workload)
             time.sleep(BASELINE_SECONDS)
-            reference.check(site.host, workload, before)
+            with site.checking():
+                reference.check(site.host, workload, before)
         return
     with story.during(Phase.START):
         facts: Facts = reference.remember(site.host, workload)
@@ -230,7 +231,7 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Subject, workload: Work
             refusal = scenario.refusal if done.returncode < 128 else None
             if refusal is None or not re.search(refusal, str(failure)):
                 raise
-            with story.during(Phase.CHECK):
+            with story.during(Phase.CHECK), site.checking():
                 reference.refused(site.host, workload, facts)
             raise Refused(f"CRIU refuses the dump, as it says it does: {failure}") from failure
     with story.during(Phase.TRANSFER):
@@ -273,7 +274,8 @@ def _restore(lab: Lab, site: Site, story: Story, reference: Subject, checkpoint:
         with story.during(Phase.CHECK):
             before = site.backend.seconds
             workload = engine.restored(site, checkpoint, scenario)
-            reference.check(site.host, workload, checkpoint.manifest.facts)
+            with site.checking():
+                reference.check(site.host, workload, checkpoint.manifest.facts)
             story.in_guest(site.backend.seconds - before)
     finally:
         # Where CRIU never finished, a check that fails says nothing of its own, and one that passes must be fooled.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,6 +117,15 @@ class Site:
         network = "own" if own_network else "shared"
         deadline = Deadline.after(self._timeouts.start)
         return int(self._step("start", network, *command, deadline=deadline).text)
+
+    @contextlib.contextmanager
+    def checking(self) -> Iterator[None]:
+        """What is asked through `host` in here has, all together, the time that a scenario's checks may take."""
+        self.backend.phase = Deadline.after(self._timeouts.check)
+        try:
+            yield
+        finally:
+            self.backend.phase = None
 
     def adopt(self, pidfile: str) -> int:
         """The pid that a workload, or CRIU, has written to a file below the work directory."""
