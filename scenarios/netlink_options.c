@@ -17,7 +17,6 @@ static const struct option options[] = {
 	{ "cap_ack", SOL_NETLINK, NETLINK_CAP_ACK, 1 },
 	{ "ext_ack", SOL_NETLINK, NETLINK_EXT_ACK, 1 },
 	{ "strict", SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1 },
-	{ "listen_all_nsid", SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1 },
 	{ 0 },
 };
 
