@@ -162,9 +162,9 @@ def headline(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None
         tally[status_of(verdict, outcome)] += 1
     every = tally[Status.PASS] == run.planned > 0
     parts.append(
-        f"all {_number(run.planned, 'cell')} compatible"
+        f"all {counted(run.planned, 'cell')} compatible"
         if every
-        else f"{tally[Status.PASS]:,} of {_number(run.planned, 'cell')} compatible"
+        else f"{tally[Status.PASS]:,} of {counted(run.planned, 'cell')} compatible"
     )
     told = {
         "fail": tally[Status.FAIL],
@@ -175,7 +175,7 @@ def headline(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None
     }
     rest = [f"{number:,} {words}" for words, number in told.items() if number]
     if tally[Status.LAB]:
-        rest.append(_number(tally[Status.LAB], "lab error"))
+        rest.append(counted(tally[Status.LAB], "lab error"))
     sentence = ", ".join([*("; ".join(parts),), *rest])
     return sentence if run.facts.get("finished") else f"{sentence}; the run has not finished"
 
@@ -183,7 +183,7 @@ def headline(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None
 def _against(comparison: Comparison) -> str:
     """The part of the headline that speaks of the other run."""
     new = len(comparison.of_kind(ChangeKind.REGRESSION, ChangeKind.NEW_FAILURE))
-    said = [f"{_number(new, 'new breakage') if new else 'no new breakage'} against {comparison.before}"]
+    said = [f"{counted(new, 'new breakage') if new else 'no new breakage'} against {comparison.before}"]
     said += [f"{fixed:,} fixed"] if (fixed := len(comparison.of_kind(ChangeKind.FIXED))) else []
     other = sum(change.other_cause for change in comparison.changes)
     said += [f"{other:,} failing for another reason"] if other else []
@@ -198,7 +198,8 @@ def _against(comparison: Comparison) -> str:
     return ", ".join(said)
 
 
-def _number(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, with an s where it needs one."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
