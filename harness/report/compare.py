@@ -176,7 +176,7 @@ def headline(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None
     rest = [f"{number:,} {words}" for words, number in told.items() if number]
     if tally[Status.LAB]:
         rest.append(counted(tally[Status.LAB], "lab error"))
-    sentence = ", ".join([*("; ".join(parts),), *rest])
+    sentence = ", ".join(["; ".join(parts), *rest])
     return sentence if run.facts.get("finished") else f"{sentence}; the run has not finished"
 
 
@@ -211,21 +211,16 @@ class _State:
 
 
 _ABSENT = _State()
-
 _Key = tuple[str, str, str, str, str]
 
 
 def _states(cells: pd.DataFrame) -> dict[_Key, _State]:
     columns = ("userland", "mode", "scenario", "source", "destination", "verdict", "outcome", "signature")
-    return {
-        key: _State(
-            status_of(verdict, outcome).group,
-            Verdict(verdict),
-            signature if isinstance(signature, str) else None,
-        )
-        for *parts, verdict, outcome, signature in zip(*(cells[name] for name in columns), strict=True)
-        if (key := (parts[0], parts[1], parts[2], parts[3], parts[4]))
-    }
+    found: dict[_Key, _State] = {}
+    for u, m, s, a, b, verdict, outcome, said in zip(*(cells[name] for name in columns), strict=True):
+        signature = said if isinstance(said, str) else None
+        found[u, m, s, a, b] = _State(status_of(verdict, outcome).group, Verdict(verdict), signature)
+    return found
 
 
 def _kind(before: Group | None, after: Group | None) -> ChangeKind | None:
