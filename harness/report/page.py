@@ -17,6 +17,7 @@ from markupsafe import Markup
 from harness.matrix.cell import Cell, Outcome
 from harness.matrix.ledger import Attempt
 from harness.report import frames
+from harness.report.compare import Comparison
 from harness.report.rundir import Run, link
 from harness.report.sanitize import visible
 from harness.report.terminal import GLYPHS
@@ -38,8 +39,9 @@ class Square:
     diagonal: bool = False
 
 
-def render(run: Run, cells: pd.DataFrame) -> str:
+def render(run: Run, cells: pd.DataFrame, *, comparison: Comparison | None = None) -> str:
     """The whole page. Everything that is not the template's own passes `visible` and then HTML's escaping."""
+    del comparison
     environment = _environment()
     style = environment.get_template("style.css.j2").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

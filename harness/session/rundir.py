@@ -87,6 +87,18 @@ def check_same_kernels(record: dict[str, Any], lab: Lab) -> None:
             )
 
 
+def check_same_workloads(record: dict[str, Any], lab: Lab) -> None:
+    """Raise `ConfigError` if a scenario is another one now than when the run began; what was not recorded passes."""
+    recorded = record["plan"].get("workloads", {})
+    for name, subject in lab.scenarios.items():
+        if recorded.get(name, subject.sha256) != subject.sha256:
+            raise ConfigError(
+                f"scenario {name} is no longer what it was when the run began: "
+                "its cells do not belong into one matrix",
+                hint="begin a new run",
+            )
+
+
 def read(directory: Path) -> dict[str, Any] | None:
     """`run.json` of a run, or None if there is none."""
     try:
@@ -121,12 +133,18 @@ def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started:
             "userlands": list(selection.userlands),
             "kernels": [_kernel(lab, label) for label in selection.kernels],
             "scenarios": list(selection.scenarios),
+            "workloads": {name: subject.sha256 for name, subject in lab.scenarios.items()},
             "suite": None if selection.suite is None else zdtm.NAME,
             "modes": list(selection.modes),
             "isolation": str(lab.isolation),
             "confirm": str(lab.confirm),
             "slots": slots,
             "cells": cells,
+            "guest": {
+                "memory": lab.hardware.memory,
+                "vcpus": lab.hardware.vcpus,
+                "kernel_arguments": " ".join(lab.hardware.kernel_arguments),
+            },
         },
         "userlands": {
             name: {"criu": image.criu_version, "sha256": image.sha256, "packages": image.packages}
