@@ -128,13 +128,13 @@ def _fields(
                 continue
             said = f"{source} → {destination}: {_words(square)}"
             counted = f"{square.passed}/{square.total}"
-            squeezed = (
-                {"textLength": _SIDE - 6, "lengthAdjust": "spacingAndGlyphs"} if len(counted) > 5 else {}
-            )
+            squeezed = _SIDE - 6 if len(counted) > 5 else None
             parts = [
                 svg.element("title", svg.text(said)),
                 _use(name, square.worst),
-                svg.label(_SIDE / 2, 29, counted, class_=f"count mid i-{slug(square.worst)}", **squeezed),
+                svg.label(
+                    _SIDE / 2, 29, counted, class_=f"count mid i-{slug(square.worst)}", textLength=squeezed
+                ),
             ]
             if source == destination:
                 frame = _SIDE - 5
