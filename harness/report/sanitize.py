@@ -46,3 +46,8 @@ def visible(text: str, limit: int | None = LINE) -> str:
 def visible_lines(text: str, limit: int | None = LINE) -> list[str]:
     """The same for text of several lines, with `limit` for each; only `\\n` and `\\r\\n` end a line."""
     return [visible(line.removesuffix("\r"), limit) for line in text.split("\n")]
+
+
+def slug(text: str, limit: int = 120) -> str:
+    """A name for a folder: what a file system and a shell take as one plain word, never hidden, never `..`."""
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", text).strip("-.")[:limit].rstrip("-.") or "report"
