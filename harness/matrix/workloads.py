@@ -82,11 +82,10 @@ class Reference:
 
     @property
     def sha256(self) -> str:
-        """Changes with the module and every file that it brings."""
+        """Changes with the module, every file that it brings, and the modules of the scenarios that it is made from."""
         files = {self.path, *(header for source in self.sources for header in local_headers(source))}
         files |= {self.path.parent / name for name in self.scenario.files}
-        if self.inside is not None:
-            files.add(self.inside.path)
+        files |= {other.path for other in vars(self.module).values() if isinstance(other, Reference)}
         return key_of(files=sorted((path.name, sha256_of(path)) for path in files))
 
     @property

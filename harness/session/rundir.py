@@ -121,12 +121,18 @@ def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started:
             "userlands": list(selection.userlands),
             "kernels": [_kernel(lab, label) for label in selection.kernels],
             "scenarios": list(selection.scenarios),
+            "workloads": {name: subject.sha256 for name, subject in lab.scenarios.items()},
             "suite": None if selection.suite is None else zdtm.NAME,
             "modes": list(selection.modes),
             "isolation": str(lab.isolation),
             "confirm": str(lab.confirm),
             "slots": slots,
             "cells": cells,
+            "guest": {
+                "memory": lab.hardware.memory,
+                "vcpus": lab.hardware.vcpus,
+                "kernel_arguments": " ".join(lab.hardware.kernel_arguments),
+            },
         },
         "userlands": {
             name: {"criu": image.criu_version, "sha256": image.sha256, "packages": image.packages}
