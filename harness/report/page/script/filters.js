@@ -76,6 +76,7 @@ function drawLegend() {
     const button = element("button", { type: "button", class: "chip", "aria-pressed": "false", "data-verdict": verdict, title: item.title, click: () => filters.changed(toggled(byId("query").value, "verdict", verdict)) });
     button.append(...item.childNodes);
     item.removeAttribute("title");
+    item.className = "bare";
     item.replaceChildren(button);
   }
 }
@@ -130,5 +131,4 @@ function drawCauses() {
     const button = element("button", { type: "button", class: "count", "aria-label": `Cells of cause ${id}`, click: () => filters.listed(`cause:${id}`) }, count.textContent);
     count.replaceWith(button);
   }
-  for (const part of document.querySelectorAll("[data-static]")) part.hidden = true;
 }

@@ -46,9 +46,10 @@ function showSquare(state, hrefOf) {
   if (found === null || found.square === null) {
     return showDrawer("", [element("h2", { id: "drawer-title" }, "No such square"), element("p", {}, "No cell that matches the query lies there.")], false);
   }
-  const words = inWords(view, found.row, found.column);
-  const head = [element("h2", { id: "drawer-title" }, words.place), element("p", { class: "soft" }, [words.way, words.said].filter(Boolean).join(" · "))];
-  return showDrawer("", [...head, drawListing(found.square.cells, hrefOf)], false);
+  const at = [view, found.row, found.column];
+  const told = [wayOf(...at), heldBy(...at, true)].filter(Boolean).join(" · ");
+  const head = [element("h2", { id: "drawer-title" }, whereIs(...at)), element("p", { class: "soft" }, told)];
+  return showDrawer("", [...head, drawListing(view.cellsAt(found.row, found.column), hrefOf)], false);
 }
 
 function drawTools() {
@@ -75,7 +76,6 @@ function listenToGrid() {
 }
 
 function start() {
-  byId("overview").remove();
   filters.changed = (q) => go({ q: q.trim(), at: null, list: false, cell: null }, { replace: true });
   filters.pivoted = (key, axis) => {
     const other = key === "rows" ? "cols" : "rows";
@@ -83,7 +83,7 @@ function start() {
     go({ [key]: axis, ...swapped, at: null });
   };
   filters.listed = (q) => go({ list: true, at: null, cell: null, ...(q === undefined ? {} : { q }) });
-  matrix.open = (square, at) => go(square.cells.length === 1 ? { cell: nameOf(square.cells[0]) } : { at });
+  matrix.open = (only, at) => go(only === null ? { at } : { cell: nameOf(only) });
   drawer.back = () => go(page.state.cell !== null && (page.state.at || page.state.list) ? { cell: null } : { cell: null, at: null, list: false });
   drawer.shut = () => go({ cell: null, at: null, list: false });
   drawFilters();

@@ -100,19 +100,25 @@ function rowOf(view, row, place) {
   return element("tr", { role: "row", "data-row": place, "aria-rowindex": place + 2 }, head, squares);
 }
 
+// Made by hand and not by `element`: there are hundreds, and they must be there before an eye blinks.
 function squareOf(view, row, column, rowPlace, columnPlace) {
   const square = view.at(row, column);
-  const words = inWords(view, row, column);
+  const way = wayOf(view, row, column);
   const look = square === null ? { style: "v-none", sign: "·" } : run.verdicts[square.worst];
-  const here = rowPlace === matrix.focus.row && columnPlace === matrix.focus.column;
-  const classes = ["square", look.style, words.way.startsWith("diagonal") ? "diagonal" : "", column < 0 ? "base" : ""];
-  const made = element(
-    "td",
-    { class: classes.filter(Boolean).join(" "), role: "gridcell", tabindex: here ? 0 : -1, "data-at": columnPlace, "aria-colindex": columnPlace + 2, "aria-label": [words.place, words.way, words.said].filter(Boolean).join(": ") },
-    element("b", {}, look.sign),
-    square === null ? null : `${square.good}/${square.total}`,
-  );
-  if (square !== null && square.good) made.style.setProperty("--share", square.good / square.total);
+  const made = document.createElement("td");
+  made.className = `square ${look.style}${way.startsWith("diagonal") ? " diagonal" : ""}${column < 0 ? " base" : ""}`;
+  made.tabIndex = rowPlace === matrix.focus.row && columnPlace === matrix.focus.column ? 0 : -1;
+  made.setAttribute("role", "gridcell");
+  made.setAttribute("data-at", columnPlace);
+  made.setAttribute("aria-colindex", columnPlace + 2);
+  made.setAttribute("aria-label", `${whereIs(view, row, column)}: ${way ? `${way}: ` : ""}${heldBy(view, row, column)}`);
+  const sign = document.createElement("b");
+  sign.textContent = look.sign;
+  made.append(sign);
+  if (square !== null) {
+    made.append(`${square.good}/${square.total}`);
+    made.style.setProperty("--share", square.good / square.total);
+  }
   return made;
 }
 
@@ -145,8 +151,9 @@ function tellSquare(place) {
   const readout = byId("readout");
   for (const head of byId("grid").querySelectorAll("th.here")) head.classList.remove("here");
   if (place === null) return readout.replaceChildren();
-  const words = inWords(view, view.rows[place.row], columnsOf(view)[place.column]);
-  readout.replaceChildren(element("b", {}, words.place), words.way ? ` · ${words.way}` : "", ` · ${words.said}`);
+  const at = [view, view.rows[place.row], columnsOf(view)[place.column]];
+  const way = wayOf(...at);
+  readout.replaceChildren(element("b", {}, whereIs(...at)), way ? ` · ${way}` : "", ` · ${heldBy(...at, true)}`);
   const row = byId("grid").querySelector(`tr[data-row="${place.row}"] th`);
   const head = byId("grid").querySelector(`th[aria-colindex="${place.column + 2}"]`);
   for (const one of [row, head]) if (one) one.classList.add("here");
@@ -158,7 +165,7 @@ function openSquare(place) {
   const square = view.at(row, column);
   if (square === null) return;
   matrix.focus = place;
-  matrix.open(square, { row: AXES[view.rowAxis].names[row], column: column < 0 ? BASELINE_COLUMN : AXES[view.columnAxis].names[column] });
+  matrix.open(square.total === 1 ? view.cellsAt(row, column)[0] : null, { row: AXES[view.rowAxis].names[row], column: column < 0 ? BASELINE_COLUMN : AXES[view.columnAxis].names[column] });
 }
 
 /** The square that an address names, or null. */

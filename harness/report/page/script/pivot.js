@@ -5,32 +5,32 @@ function pivot(cells, rowAxis, columnAxis) {
   const rows = AXES[rowAxis];
   const columns = AXES[columnAxis];
   const width = columns.names.length + 1; // the last one is the baseline
-  const counted = new Map();
-  const rowThere = new Uint8Array(rows.names.length);
-  const columnThere = new Uint8Array(width);
-  const verdict = run.columns.verdict;
+  const size = rows.names.length * width;
+  const [total, good, worst] = [new Uint32Array(size), new Uint32Array(size), new Uint8Array(size)];
+  const verdicts = run.columns.verdict;
+  const placeOfCell = (cell) => rows.column[cell] * width + (isBaseline(cell) ? width - 1 : columns.column[cell]);
   for (const cell of cells) {
-    const row = rows.column[cell];
-    const column = isBaseline(cell) ? width - 1 : columns.column[cell];
-    rowThere[row] = 1;
-    columnThere[column] = 1;
-    const key = row * width + column;
-    let square = counted.get(key);
-    if (square === undefined) counted.set(key, (square = { good: 0, total: 0, worst: -1, cells: [] }));
-    square.total += 1;
-    square.good += verdict[cell] === COMPATIBLE ? 1 : 0;
-    square.worst = Math.max(square.worst, verdict[cell]);
-    square.cells.push(cell);
+    const place = placeOfCell(cell);
+    const verdict = verdicts[cell];
+    total[place] += 1;
+    if (verdict === COMPATIBLE) good[place] += 1;
+    if (verdict > worst[place]) worst[place] = verdict;
   }
-  const listed = (there, names) => names.map((_, place) => place).filter((place) => there[place]);
+  const placeAt = (row, column) => row * width + (column < 0 ? width - 1 : column);
+  const rowsThere = rows.names.map((_, row) => row).filter((row) => total.subarray(row * width, (row + 1) * width).some((count) => count > 0));
+  const isThere = (column) => rowsThere.some((row) => total[placeAt(row, column)] > 0);
   return {
     rowAxis,
     columnAxis,
-    rows: listed(rowThere, rows.names),
-    columns: listed(columnThere, columns.names),
-    baseline: columnThere[width - 1] === 1,
-    /** The square at a row and a column; column -1 is the baseline. */
-    at: (row, column) => counted.get(row * width + (column < 0 ? width - 1 : column)) || null,
+    rows: rowsThere,
+    columns: columns.names.map((_, column) => column).filter(isThere),
+    baseline: isThere(-1),
+    /** The square at a row and a column, null if it is empty; column -1 is the baseline. */
+    at(row, column) {
+      const place = placeAt(row, column);
+      return total[place] ? { good: good[place], total: total[place], worst: worst[place] } : null;
+    },
+    cellsAt: (row, column) => cells.filter((cell) => placeOfCell(cell) === placeAt(row, column)),
   };
 }
 
@@ -44,16 +44,23 @@ function wayOf(view, row, column) {
   return order < 0 ? "forward" : "backward";
 }
 
-/** A square in words: where, how many, the worst first. */
-function inWords(view, row, column) {
-  const square = view.at(row, column);
+/** Where a square lies, in words. */
+function whereIs(view, row, column) {
   const rowName = AXES[view.rowAxis].names[row];
-  const place = column < 0 ? `${rowName}, baseline without CRIU` : axesInWords(view, rowName, AXES[view.columnAxis].names[column]);
-  if (square === null) return { place, way: wayOf(view, row, column), said: "not run" };
+  return column < 0 ? `${rowName}, baseline without CRIU` : axesInWords(view, rowName, AXES[view.columnAxis].names[column]);
+}
+
+/** What a square holds, in words; with `all` how many of each verdict. */
+function heldBy(view, row, column, all) {
+  const square = view.at(row, column);
+  if (square === null) return "not run";
+  const told = `${square.good} of ${square.total} compatible`;
+  if (square.worst === COMPATIBLE) return told;
+  if (!all) return `${told}, worst: ${run.verdicts[square.worst].name}`;
   const tally = new Map();
-  for (const cell of square.cells) tally.set(run.columns.verdict[cell], (tally.get(run.columns.verdict[cell]) || 0) + 1);
-  const rest = [...tally].filter(([verdict]) => verdict !== COMPATIBLE).sort((a, b) => b[0] - a[0]).map(([verdict, count]) => `${count} ${run.verdicts[verdict].name}`);
-  return { place, way: wayOf(view, row, column), said: [`${square.good} of ${square.total} compatible`, ...rest].join(", ") };
+  for (const cell of view.cellsAt(row, column)) tally.set(run.columns.verdict[cell], (tally.get(run.columns.verdict[cell]) || 0) + 1);
+  const rest = [...tally].filter(([verdict]) => verdict !== COMPATIBLE).sort((a, b) => b[0] - a[0]);
+  return [told, ...rest.map(([verdict, count]) => `${count} ${run.verdicts[verdict].name}`)].join(", ");
 }
 
 function axesInWords(view, rowName, columnName) {
