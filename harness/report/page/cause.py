@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from harness.matrix.cell import ARROW
+from harness.matrix.cell import ARROW, Cell
 from harness.report import frames
+from harness.report.excerpt import Excerpt, excerpts_by_signature
 from harness.report.frames import Cause
 from harness.report.rundir import Run, link
 from harness.report.sanitize import slug, visible
@@ -23,18 +24,6 @@ DRAFTS = "upstream"
 _DRAFT_FILES = ("mail.eml", "issue.md")
 _NAMED = 400
 """Moves of a cause that are listed where there is no script."""
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """Some lines of a log; every line has passed `visible`."""
-
-    log: str
-    first: int
-    """Number of the first line in the log, from 1; 0 if unknown."""
-    lines: tuple[str, ...]
-    marked: int | None
-    """Which of the lines is the true error."""
 
 
 @dataclass(frozen=True)
@@ -67,39 +56,30 @@ class PageCause:
             "id": self.id,
             "error": visible(self.cause.error, 2000) if self.cause.error else "",
             "signature": visible(self.cause.signature, 2000),
-            "first": visible(self.cause.cells[0]),
+            "cells": len(self.cause.cells),
             "excerpts": [
-                {"log": e.log, "first": e.first, "lines": list(e.lines), "marked": e.marked}
-                for e in self.excerpts
+                {"title": one.title, "first": one.first, "lines": list(one.lines), "marked": one.marked}
+                for one in self.excerpts
             ],
             "draft": self.draft or "",
             "upstream": self.upstream,
         }
 
 
-def collect(
-    run: Run,
-    cells: pd.DataFrame,
-    known: KnownBreakages,
-    excerpts: Mapping[str, Sequence[Excerpt]],
-) -> list[PageCause]:
-    """All causes of the run, worst first; `excerpts` by the cause's first cell."""
+def collect(run: Run, cells: pd.DataFrame, known: KnownBreakages) -> list[PageCause]:
+    """All causes of the run, worst first."""
     entries = {entry.id: entry for entry in known}
-    parts = dict(
-        zip(
-            cells["cell"],
-            zip(*(cells[name] for name in ("userland", "mode", "scenario", "source", "destination")), strict=True),
-            strict=True,
-        )
-    )
+    excerpts = excerpts_by_signature(run, cells)
+    columns = (cells[name] for name in ("userland", "mode", "scenario", "source", "destination"))
+    named = dict(zip(cells["cell"], map(Cell, *columns), strict=True))
     return [
         PageCause(
             id=identity(cause),
             cause=cause,
             known=tuple(entries[name] for name in cause.known if name in entries),
-            excerpts=tuple(excerpts.get(cause.cells[0], ())),
+            excerpts=excerpts.get((cause.phase, cause.signature), ()),
             draft=_draft(run, cause),
-            moves=tuple(_moves([parts[name] for name in cause.cells])),
+            moves=tuple(moves(named[name] for name in cause.cells)),
         )
         for cause in frames.causes(cells)
     ]
@@ -116,11 +96,12 @@ def breaks(cause: PageCause) -> bool:
     return cause.cause.worst.rank > Verdict.LAB_ERROR.rank
 
 
-def _moves(cells: list[tuple[str, str, str, str, str]]) -> Iterator[tuple[str, str]]:
+def moves(cells: Iterable[Cell]) -> Iterator[tuple[str, str]]:
+    """Where cells lie: userland, mode and kernels, with the scenarios. Untrusted texts."""
     groups: dict[str, list[str]] = {}
-    for userland, mode, scenario, source, destination in cells:
-        where = source if mode == "baseline" else f"{source}{ARROW}{destination}"
-        groups.setdefault(f"{userland}/{mode} {where}", []).append(scenario)
+    for cell in cells:
+        where = cell.source if cell.is_baseline else f"{cell.source}{ARROW}{cell.destination}"
+        groups.setdefault(f"{cell.userland}/{cell.mode} {where}", []).append(cell.scenario)
     for where, scenarios in list(groups.items())[:_NAMED]:
         yield where, ", ".join(scenarios)
 

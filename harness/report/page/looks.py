@@ -1,24 +1,13 @@
-"""How a verdict looks: a sign that can be told from all others without colour, and the name of its style."""
+"""What a verdict is called in the style sheet, and what it means in half a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.report.marks import MARKS, slug
 from harness.verdict.verdict import Verdict
 
-SIGNS: Mapping[Verdict, str] = {
-    Verdict.STATE_CHANGED: "≠",
-    Verdict.KERNEL_CRASH: "‼",
-    Verdict.CROSS_KERNEL_BREAKAGE: "✗",
-    Verdict.DESTINATION_BROKEN: "D",
-    Verdict.SOURCE_BROKEN: "S",
-    Verdict.BACKWARD_ONLY: "←",
-    Verdict.UNDETERMINED: "?",
-    Verdict.LAB_ERROR: "!",
-    Verdict.FLAKY: "~",
-    Verdict.WORKLOAD_NEEDS: "–",
-    Verdict.COMPATIBLE: "✓",
-}
+SIGNS: Mapping[Verdict, str] = {verdict: mark.glyph for verdict, mark in MARKS.items()}
 MEANINGS: Mapping[Verdict, str] = {
     Verdict.STATE_CHANGED: "restored, and a check failed: nobody would have noticed",
     Verdict.KERNEL_CRASH: "a kernel died, hung or complained of itself",
@@ -36,6 +25,6 @@ BY_RANK = tuple(sorted(Verdict, key=lambda verdict: verdict.rank))
 """The best first: a verdict's place is its rank."""
 
 
-def style(verdict: Verdict | str) -> str:
+def style(verdict: Verdict) -> str:
     """The class in the style sheet."""
-    return "v-" + str(verdict).replace(" ", "-")
+    return f"v-{slug(verdict)}"

@@ -7,6 +7,9 @@ from harness.matrix.cell import Cell
 _OPEN, _CLOSE = "\x02", "\x03"
 """`sanitize.visible` leaves neither in a text, so a guest cannot write a placeholder."""
 
+NUMBER = f"{_OPEN}#{_CLOSE}"
+"""Stands for the next number of a list."""
+
 
 def names(cell: Cell, attempt: int = 0) -> list[tuple[str, str]]:
     """What stands for which of a cell's names, longest first; `script/texts.js` puts them back."""

@@ -4,43 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from harness.matrix.cell import Cell, Isolation, Outcome, Phase
+from harness.matrix.cell import Cell
 from harness.matrix.ledger import Attempt
-from harness.report.page import pattern
+from harness.report.compare import Comparison
+from harness.report.page import changes, pattern, tries
 from harness.report.page.cause import PageCause
 from harness.report.page.kernels import Kernel
 from harness.report.page.looks import BY_RANK, MEANINGS, SIGNS, style
-from harness.report.page.pack import Column, Words, pack
-from harness.report.rundir import Run, link
+from harness.report.page.pack import Column, pack
+from harness.report.page.past import Past
+from harness.report.page.tries import NAME
+from harness.report.rundir import Run
 from harness.report.sanitize import visible
+from harness.report.surface_tables import SurfaceTables
 from harness.verdict.known import Breakage
 from harness.verdict.order import Direction
 from harness.verdict.verdict import Verdict
 
 SCHEMA = 1
-NAME = 200
-"""Characters of a name that are shown."""
-ERROR = 300
-ERRORS = 200_000
-"""Characters of all errors together. Beyond that a cell is told by its cause's error, whose words it has."""
 _AXES = ("userland", "mode", "scenario")
 _JUDGED = ("why", "direction", "blame", "known", "looks_like", "interface", "remedy", "remedied", "settle")
-_OUTCOMES = [str(outcome) for outcome in Outcome]
-_PHASES = [str(phase) for phase in Phase]
-_ISOLATIONS = [str(isolation) for isolation in Isolation]
 _DIRECTIONS = [str(direction) for direction in Direction]
-_TICKS = 100
-"""Times are counted in hundredths of a second."""
 
 
-def build(
-    run: Run, cells: pd.DataFrame, kernels: Sequence[Kernel], causes: Sequence[PageCause]
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Beside:
+    """What the page knows besides the run's own cells."""
+
+    kernels: Sequence[Kernel]
+    causes: Sequence[PageCause]
+    surfaces: SurfaceTables
+    comparison: Comparison | None
+    past: Past
+
+
+def build(run: Run, cells: pd.DataFrame, beside: Beside) -> dict[str, Any]:
     """All of it, ready for `embed`. Every text in it has passed `visible`."""
+    kernels, causes = beside.kernels, beside.causes
     shown = [visible(kernel.label, NAME) for kernel in kernels]
     places = {kernel.label: place for place, kernel in enumerate(kernels)}
     axes = {name: list(dict.fromkeys(cells[name])) for name in _AXES}
@@ -49,9 +54,13 @@ def build(
     columns["source"] = pack([places[cell.source] for cell in listed])
     columns["destination"] = pack([places[cell.destination] for cell in listed])
     columns["verdict"] = pack([Verdict(verdict).rank for verdict in cells["verdict"]])
+    columns["change"] = pack(changes.column(beside.comparison, listed))
     columns["cause"] = pack(_cause_of(cells, causes))
     judgements, columns["judgement"] = _judgements(cells, listed)
-    attempts = _attempts(run, listed)
+    tried: dict[Cell, list[Attempt]] = {}
+    for attempt in run.attempts:
+        tried.setdefault(attempt.cell, []).append(attempt)
+    attempts = tries.attempts(listed, tried)
     columns["tries"] = attempts.pop("tries")
     return {
         "schema": SCHEMA,
@@ -59,9 +68,9 @@ def build(
         "verdicts": [
             {"name": str(v), "sign": SIGNS[v], "style": style(v), "means": MEANINGS[v]} for v in BY_RANK
         ],
-        "outcomes": _OUTCOMES,
-        "phases": _PHASES,
-        "isolations": _ISOLATIONS,
+        "outcomes": tries.OUTCOMES,
+        "phases": tries.PHASES,
+        "isolations": tries.ISOLATIONS,
         "directions": _DIRECTIONS,
         "userlands": [_userland(run, cells, name) for name in axes["userland"]],
         "modes": [visible(name, NAME) for name in axes["mode"]],
@@ -73,6 +82,9 @@ def build(
         "judgements": judgements,
         "attempts": attempts,
         "causes": [cause.as_json() for cause in causes],
+        "changes": changes.KINDS if beside.comparison else [],
+        "past": beside.past.as_json(list(cells["cell"])),
+        "surfaces": beside.surfaces.as_json(),
     }
 
 
@@ -132,90 +144,8 @@ def _judgements(cells: pd.DataFrame, listed: Sequence[Cell]) -> tuple[list[list[
     column = []
     for cell, values in zip(listed, zip(*(cells[name] for name in _JUDGED), strict=True), strict=True):
         told = [visible(value) if isinstance(value, str) else "" for value in values]
-        names = _names(cell)
+        names = tries.names(cell)
         told[0], told[-1] = pattern.take_out(told[0], names), pattern.take_out(told[-1], names)
         judged = (told[0], _DIRECTIONS.index(told[1]), *told[2:])
         column.append(places.setdefault(judged, len(places)))
     return [list(judged) for judged in places], pack(column)
-
-
-def _names(cell: Cell, attempt: int = 0) -> list[tuple[str, str]]:
-    return pattern.names(
-        Cell(*(visible(part, NAME) for part in (cell.userland, cell.mode, cell.scenario, cell.source, cell.destination))),
-        attempt,
-    )
-
-
-def _attempts(run: Run, listed: Sequence[Cell]) -> dict[str, Any]:
-    """Every attempt, cell by cell in the order of `listed`."""
-    tried: dict[Cell, list[Attempt]] = {}
-    for attempt in run.attempts:
-        tried.setdefault(attempt.cell, []).append(attempt)
-    flat = [attempt for cell in listed for attempt in tried[cell]]
-    errors, error_column = _errors(flat)
-    logs, log_column = _logs(flat)
-    shapes, shape_column, times = _times(flat)
-    criu, cpus = Words(), Words()
-    return {
-        "tries": pack([len(tried[cell]) for cell in listed]),
-        "outcome": pack([_OUTCOMES.index(attempt.outcome) for attempt in flat]),
-        "phase": pack([_PHASES.index(attempt.phase) for attempt in flat]),
-        "isolation": pack([_ISOLATIONS.index(attempt.isolation) for attempt in flat]),
-        "bytes": pack([0 if attempt.image_bytes is None else attempt.image_bytes + 1 for attempt in flat]),
-        "error": error_column,
-        "errors": errors,
-        "log": log_column,
-        "logs": logs,
-        "shape": shape_column,
-        "shapes": shapes,
-        "times": pack(times),
-        "criu": pack([criu.place(visible(attempt.criu or "", NAME)) for attempt in flat]),
-        "crius": criu.listed,
-        "machine": pack([cpus.place(visible(f"{a.accelerator}, {a.cpu}", NAME)) for a in flat]),
-        "machines": cpus.listed,
-    }
-
-
-def _errors(flat: Sequence[Attempt]) -> tuple[list[str], Column]:
-    """Distinct errors; the first is the empty one, and stands for those beyond the allowance, too."""
-    words, spent = Words([""]), 0
-    column = []
-    for attempt in flat:
-        text = visible(attempt.error, ERROR) if attempt.error else ""
-        if spent > ERRORS:
-            column.append(0)
-            continue
-        before = len(words)
-        column.append(words.place(text))
-        spent += len(text) if len(words) > before else 0
-    return words.listed, pack(column)
-
-
-def _logs(flat: Sequence[Attempt]) -> tuple[list[list[list[str]]], Column]:
-    """Distinct sets of logs: each a name and the pattern of its path, empty where there may be no link to it."""
-    places: dict[tuple[tuple[str, str], ...], int] = {}
-    column = []
-    for attempt in flat:
-        names = _names(attempt.cell, attempt.attempt)
-        logs = tuple((visible(name, NAME), _path(path, names)) for name, path in attempt.logs.items())
-        column.append(places.setdefault(logs, len(places)))
-    return [[list(log) for log in logs] for logs in places], pack(column)
-
-
-def _path(path: str, names: list[tuple[str, str]]) -> str:
-    safe = visible(path, None) == path and link(path) is not None
-    return pattern.take_out(path, names) if safe else ""
-
-
-def _times(flat: Sequence[Attempt]) -> tuple[list[list[str]], Column, list[int]]:
-    """Which phases each attempt has times of, and all times one after another."""
-    places: dict[tuple[str, ...], int] = {}
-    column: list[int] = []
-    times: list[int] = []
-    for attempt in flat:
-        phases = tuple(attempt.seconds)
-        column.append(places.setdefault(phases, len(places)))
-        times += [max(0, round(value * _TICKS)) for value in attempt.seconds.values()]
-    return [[visible(phase, NAME) for phase in phases] for phases in places], pack(column), times
-
-

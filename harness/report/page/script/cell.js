@@ -14,7 +14,8 @@ function drawCell(cell, hrefOf) {
     element("h2", { id: "drawer-title" }, element("span", { class: "soft" }, `${parts.scenario} `), title),
     element("p", { class: "why" }, sentence(judgement.why)),
     knowledge(judgement),
-    evidence(cell, cause, attempts, hrefOf),
+    evidence(cell, cause, attempts),
+    historyOf(cell),
     element("h3", {}, "Run it again"),
     copyable(`kmatrix repro ${shellQuoted(nameOf(cell))}`),
     judgement.settle ? [element("p", { class: "soft" }, "This run would tell why it fails:"), copyable(judgement.settle)] : null,
@@ -59,22 +60,36 @@ function knowledge(judgement) {
   return rows.length ? element("dl", { class: "panel facts" }, rows.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])) : null;
 }
 
-function evidence(cell, cause, attempts, hrefOf) {
+function evidence(cell, cause, attempts) {
   const error = errorOf(cell);
   if (!error) return null;
-  const made = [element("h3", {}, `What ended it, in ${attempts[attempts.length - 1].phase}`), element("figure", { class: "log" }, element("pre", { tabindex: "0", "aria-label": "First true error" }, element("code", {}, error)))];
-  const first = cause && cause.excerpts.length ? cellNamed(cause.first) : -1;
-  if (cause && cause.excerpts.length && first !== cell)
-    made.push(element("p", { class: "soft" }, "The excerpts are of ", first < 0 ? cause.first : element("a", { href: hrefOf(first) }, cause.first), ", which ended with the same signature."));
-  return [...made, cause ? cause.excerpts.map(excerpt) : null];
+  const made = [element("h3", {}, `What ended it, in ${attempts[attempts.length - 1].phase}`), element("p", { class: "ended" }, element("code", {}, error))];
+  if (cause === null) return made;
+  if (cause.cells > 1 && cause.excerpts.length) made.push(element("p", { class: "soft" }, `From the logs of one of the ${cause.cells.toLocaleString("en")} cells that ended with this signature; this cell's own are below.`));
+  return [...made, cause.excerpts.map(excerpt)];
 }
 
-function excerpt({ log, first, lines, marked }) {
+function excerpt({ title, first, lines, marked }) {
   const rows = lines.map((line, place) => {
     const content = [element("span", { class: "line" }, first ? String(first + place) : ""), line || " "];
     return place === marked ? element("mark", { class: "row" }, content) : element("span", { class: "row" }, content);
   });
-  return element("figure", { class: "log" }, element("figcaption", {}, log, marked === null ? "" : ", around the first true error"), element("pre", { tabindex: "0", "aria-label": `Excerpt of ${log}` }, rows));
+  return element("figure", { class: "log" }, element("figcaption", {}, title), element("pre", { tabindex: "0", "aria-label": `Excerpt of ${title}` }, rows));
+}
+
+/** The cell in earlier runs, oldest first. */
+function historyOf(cell) {
+  const strip = run.past.strips[run.past.column[cell]];
+  if (!strip) return null;
+  const marks = run.past.runs.map(({ name, began, fair }, place) => {
+    const verdict = strip[place] === "." ? null : strip.charCodeAt(place) - 97;
+    const told = `${name}, ${began}: ${verdict === null ? "not run" : run.verdicts[verdict].name}${fair === false ? ", under other conditions" : ""}`;
+    const mark = tile(verdict);
+    mark.title = told;
+    if (fair === false) mark.classList.add("unlike");
+    return element("li", {}, mark, element("span", { class: "heard" }, told));
+  });
+  return [element("h3", {}, "In earlier runs ", element("span", { class: "soft" }, "oldest first")), element("ol", { class: "strip" }, marks)];
 }
 
 /** A command with a button; where the clipboard is out of reach, the command is selected instead. */
@@ -117,7 +132,7 @@ const counts = (phase) => phase.name !== "guest"; // part of the others
 
 function attemptOf(attempt, sum, longest) {
   const guest = attempt.phases.find((phase) => phase.name === "guest");
-  const size = attempt.bytes === null ? "" : `, images of ${(attempt.bytes / 1048576).toLocaleString("en", { maximumFractionDigits: 1 })} MiB`;
+  const size = attempt.kibi === null ? "" : `, images of ${(attempt.kibi / 1024).toLocaleString("en", { maximumFractionDigits: 1 })} MiB`;
   return [
     element("div", {}, `${attempt.outcome === "pass" ? "whole" : `ended in ${attempt.phase}`}, ${sum.toFixed(2)} s${guest ? `, of them ${guest.seconds.toFixed(2)} s in the guest` : ""}, isolation ${attempt.isolation}${size}`),
     bar(attempt.phases.filter(counts), longest),
@@ -192,6 +207,7 @@ function identities(cell, attempt) {
     const kernel = run.kernels[place];
     rows.push([side, [`${kernel.name}, ${kernel.release}${kernel.package ? `, package ${kernel.package}` : ""}`, element("br"), element("code", {}, `sha256 ${kernel.sha256}`)]]);
   }
+  if (run.columns.change[cell]) rows.push(["since the other run", run.changes[run.columns.change[cell] - 1]]);
   rows.push(["userland", `${partsOf(cell).userland}, CRIU ${attempt.criu || "unknown"}`], ["machine", attempt.machine]);
   return element("dl", { class: "facts" }, rows.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }

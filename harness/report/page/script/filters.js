@@ -120,15 +120,20 @@ function tellCauses(cells) {
   for (const row of document.querySelectorAll("tr[data-cause]")) {
     const count = counts.get(numbers.get(row.dataset.cause)) || 0;
     row.hidden = count === 0;
-    row.querySelector(".count").textContent = count.toLocaleString("en");
+    const button = row.querySelector(".count");
+    button.textContent = count.toLocaleString("en");
+    button.setAttribute("aria-label", `${count} cells: cause:${row.dataset.cause}`);
   }
 }
 
+/** The numbers of cells in the tables become buttons that list them. */
 function drawCauses() {
-  for (const row of document.querySelectorAll("tr[data-cause]")) {
-    const id = row.dataset.cause;
+  for (const row of document.querySelectorAll("tr[data-cause], tr[data-change]")) {
+    const { cause, change, of } = row.dataset;
+    if (change === "disappeared") continue; // this run does not have them
+    const words = [change ? `change:${quoted(change)}` : "", cause || of ? `cause:${cause || of}` : ""].filter(Boolean);
     const count = row.querySelector(".count");
-    const button = element("button", { type: "button", class: "count", "aria-label": `Cells of cause ${id}`, click: () => filters.listed(`cause:${id}`) }, count.textContent);
+    const button = element("button", { type: "button", class: "count", "aria-label": `${count.textContent} cells: ${words.join(" ")}`, click: () => filters.listed(words.join(" ")) }, count.textContent);
     count.replaceWith(button);
   }
 }

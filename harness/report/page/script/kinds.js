@@ -43,8 +43,8 @@ function judgedKind(name, says, textOf, words) {
 const contains = (value) => (name) => name.toLowerCase().includes(value.toLowerCase());
 
 const KINDS = (() => {
-  const { verdict, scenario, userland, mode, source, destination, cause } = run.columns;
-  const phase = Uint8Array.from({ length: run.size }, (_, cell) => run.attempts.phase[run.firstTry[cell + 1] - 1]);
+  const { verdict, scenario, userland, mode, source, destination, cause, change } = run.columns;
+  const phase = Uint8Array.from({ length: run.size }, (_, cell) => lastPhase(cell));
   const sort = Uint8Array.from({ length: run.size }, (_, cell) => (isBaseline(cell) ? 2 : isDiagonal(cell) ? 1 : 0));
   const tags = run.scenarios.map((one) => one.tags);
   const known = (value) => (id) => {
@@ -65,6 +65,7 @@ const KINDS = (() => {
     listKind("phase", "where it ended: dump, restore, check", run.phases, phase),
     listKind("cause", "a signature, by its short name", ["", ...run.causes.map((one) => one.id)], cause),
     knownKind(cause, known),
+    changeKind(change),
     judgedKind("blame", "who can mend it: kernel, criu, userland", (one) => one[2]),
     judgedKind("interface", "what the kernel interface's name holds", (one) => one[5], contains),
     listKind("error", "what the error holds", ["", ...run.causes.map((one) => `${one.error}\n${one.signature}`)], cause, contains),
@@ -84,6 +85,11 @@ function tagKind(tags, column) {
       return tags.some((some) => some.length) ? `No scenario here has the tag “${value}”.${suggestion(tags.flat().sort())}` : "This run's record does not say which tags its scenarios have.";
     },
   };
+}
+
+function changeKind(column) {
+  const kind = listKind("change", "since the other run: regression, fixed, new failure", ["none", ...run.changes], column);
+  return { ...kind, select: (value) => (run.changes.length ? kind.select(value) : "This page was made without another run to compare with.") };
 }
 
 /** Of failures alone: a cell that passed is neither known nor new. */

@@ -89,6 +89,7 @@ function start() {
   drawFilters();
   drawCauses();
   drawTools();
+  drawSurfaces();
   listenToGrid();
   listenToKeys();
   listenToDrawer();

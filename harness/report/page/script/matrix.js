@@ -29,12 +29,12 @@ function drawMatrix(view) {
   const many = columnsOf(view).length > 12;
   const table = element(
     "table",
-    { class: `matrix${many ? " many" : ""}`, role: "grid", id: "matrix-grid", "aria-labelledby": "matrix-title", "aria-readonly": "true", "aria-rowcount": view.rows.length + 1, "aria-colcount": columnsOf(view).length + 1 },
+    { class: `matrix ${many ? "many" : columnsOf(view).length < 8 ? "few" : ""}`, role: "grid", id: "matrix-grid", "aria-labelledby": "matrix-title", "aria-readonly": "true", "aria-rowcount": view.rows.length + 1, "aria-colcount": columnsOf(view).length + 1 },
     headOf(view),
     element("tbody", {}),
   );
   const frame = element("div", { class: `frame${tall ? " tall" : ""}`, scroll: tall ? () => drawRows() : null }, table);
-  place.replaceChildren(...waysOf(view), frame, element("p", { class: "readout", id: "readout", "aria-hidden": "true" }));
+  place.replaceChildren(element("div", { class: "gridbox" }, waysOf(view), frame), element("p", { class: "readout", id: "readout", "aria-hidden": "true" }));
   matrix.drawn = { from: 0, to: 0 };
   drawRows(true);
 }
@@ -82,7 +82,7 @@ function drawRows(always) {
   matrix.drawn = { from, to };
   body.replaceChildren(spacer(from), ...view.rows.slice(from, to).map((row, place) => rowOf(view, row, from + place)), spacer(view.rows.length - to));
   const drawn = body.querySelector("tr[data-row]");
-  if (always && drawn && drawn.offsetHeight) matrix.rowHeight = drawn.offsetHeight + 3;
+  if (always && drawn && frame.classList.contains("tall") && drawn.offsetHeight) matrix.rowHeight = drawn.offsetHeight + 3;
   if (held) focusSquare(false);
 }
 

@@ -1,22 +1,31 @@
 // The run: what the page knows of its cells. A cell is a number, the place in the columns.
 
+const NUMBER = "\u0002#\u0003"; // in an error: the next of the attempt's numbers
+
+/** Where each one's part of a common list begins. */
+function runningSum(length, countOf) {
+  const sums = new Uint32Array(length + 1);
+  for (let place = 0; place < length; place += 1) sums[place + 1] = sums[place] + countOf(place);
+  return sums;
+}
+
 const run = (() => {
   const data = JSON.parse(byId("data").textContent);
   const { size } = data;
   const columns = {};
   for (const [name, column] of Object.entries(data.cells)) columns[name] = unpack(column, size);
-  const attempts = {};
+  data.past.column = unpack(data.past.column, size);
   const tried = columns.tries.reduce((sum, count) => sum + count, 0);
-  for (const name of ["outcome", "phase", "isolation", "bytes", "error", "log", "shape", "criu", "machine"])
-    attempts[name] = unpack(data.attempts[name], tried);
-  const firstTry = new Uint32Array(size + 1);
-  for (let cell = 0; cell < size; cell += 1) firstTry[cell + 1] = firstTry[cell] + columns.tries[cell];
-  const firstTime = new Uint32Array(tried + 1);
-  for (let attempt = 0; attempt < tried; attempt += 1)
-    firstTime[attempt + 1] = firstTime[attempt] + data.attempts.shapes[attempts.shape[attempt]].length;
-  const times = unpack(data.attempts.times, firstTime[tried]);
+  const attempts = data.attempts;
+  for (const name of ["fate", "kibi", "error"]) attempts[name] = unpack(attempts[name], tried);
+  const firstTry = runningSum(size, (cell) => columns.tries[cell]);
+  const firstTime = runningSum(tried, (attempt) => attempts.shapes[attempts.fates[attempts.fate[attempt]][3]].length);
+  const holes = attempts.errors.map((error) => error.split(NUMBER).length - 1);
+  const firstNumber = runningSum(tried, (attempt) => holes[attempts.error[attempt]]);
+  const times = unpack(attempts.times, firstTime[tried]);
+  const numbers = unpack(attempts.numbers, firstNumber[tried]);
   const baseline = data.modes.indexOf("baseline");
-  return { ...data, columns, attempts: { ...data.attempts, ...attempts }, firstTry, firstTime, times, baseline };
+  return { ...data, columns, firstTry, firstTime, firstNumber, times, numbers, baseline };
 })();
 
 /** What can span the grid. */
@@ -86,26 +95,38 @@ function judgementOf(cell) {
   return { why: written(why, cell), direction: run.directions[direction], blame, known, looksLike, interface: anInterface, remedy, remedied, settle: written(settle, cell) };
 }
 
+/** The phase in which a cell's last attempt ended, as a place in `run.phases`. */
+function lastPhase(cell) {
+  return run.attempts.fates[run.attempts.fate[run.firstTry[cell + 1] - 1]][1];
+}
+
 /** Every attempt at a cell, oldest first. */
 function attemptsOf(cell) {
   const found = [];
   for (let at = run.firstTry[cell]; at < run.firstTry[cell + 1]; at += 1) {
+    const { fates, fate, kibi, shapes, logs, crius, machines } = run.attempts;
+    const [outcome, phase, isolation, shape, log, criu, machine] = fates[fate[at]];
     const number = found.length + 1;
-    const phases = run.attempts.shapes[run.attempts.shape[at]].map((name, place) => ({ name, seconds: run.times[run.firstTime[at] + place] / 100 }));
     found.push({
       number,
-      outcome: run.outcomes[run.attempts.outcome[at]],
-      phase: run.phases[run.attempts.phase[at]],
-      isolation: run.isolations[run.attempts.isolation[at]],
-      bytes: run.attempts.bytes[at] ? run.attempts.bytes[at] - 1 : null,
-      error: run.attempts.errors[run.attempts.error[at]],
-      criu: run.attempts.crius[run.attempts.criu[at]],
-      machine: run.attempts.machines[run.attempts.machine[at]],
-      phases,
-      logs: run.attempts.logs[run.attempts.log[at]].map(([name, path]) => ({ name, href: path ? linkTo(written(path, cell, number)) : null })),
+      outcome: run.outcomes[outcome],
+      phase: run.phases[phase],
+      isolation: run.isolations[isolation],
+      kibi: kibi[at] ? kibi[at] - 1 : null,
+      error: errorAt(at),
+      criu: crius[criu],
+      machine: machines[machine],
+      phases: shapes[shape].map((name, place) => ({ name, seconds: run.times[run.firstTime[at] + place] / 100 })),
+      logs: logs[log].map(([name, path]) => ({ name, href: path ? linkTo(written(path, cell, number)) : null })),
     });
   }
   return found;
+}
+
+/** The error of an attempt, its numbers put back. */
+function errorAt(attempt) {
+  let place = run.firstNumber[attempt];
+  return run.attempts.errors[run.attempts.error[attempt]].replaceAll(NUMBER, () => String(run.numbers[place++]));
 }
 
 function linkTo(path) {
@@ -123,8 +144,7 @@ function causeOf(cell) {
 
 /** The error of a cell's last word; where there was no room for its own, that of the first cell of its cause. */
 function errorOf(cell) {
-  const last = run.firstTry[cell + 1] - 1;
-  const own = run.attempts.errors[run.attempts.error[last]];
+  const own = errorAt(run.firstTry[cell + 1] - 1);
   const cause = causeOf(cell);
   return own || (cause ? cause.error : "");
 }
