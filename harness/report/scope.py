@@ -82,7 +82,9 @@ class Scope:
                 yield from _unlike(f"the image of {name}", image, theirs[name][1])
         for what in ("cpu", "accelerator", "isolation", "qemu"):
             yield from _unlike(_NAMES[what], getattr(self, what), getattr(other, what))
-        yield from _unlike_pairs("the version of scenario", "what scenarios run", self.workloads, other.workloads)
+        yield from _unlike_pairs(
+            "the version of scenario", "what scenarios run", self.workloads, other.workloads
+        )
         yield from _unlike_pairs("the guests'", "what guests are made of", self.guest, other.guest)
 
 
