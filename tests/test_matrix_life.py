@@ -141,7 +141,9 @@ def lived(tmp_path: Path, site: Site, needs: Needs, check: Any = lambda *_: None
     module.check = check  # type: ignore[attr-defined]
     reference = Reference("cpu", tmp_path / "cpu.py", module)
     lab: Any = SimpleNamespace(scenarios={"cpu": reference}, features={})
-    checkpoint: Any = SimpleNamespace(manifest=SimpleNamespace(image_bytes=4096, pid=20001, facts={}))
+    checkpoint: Any = SimpleNamespace(
+        manifest=SimpleNamespace(image_bytes=4096, dump_seconds=0.4, pid=20001, facts={})
+    )
     story = Story(task_of(Cell("trixie", "cold", "cpu", "a", "b")), 1, Isolation.RESET, tmp_path)
     fake: Any = site
     live(lab, fake, story, checkpoint)
