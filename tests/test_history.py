@@ -117,6 +117,7 @@ def test_a_trend_counts_verdicts_and_its_rate(tmp_path: Path) -> None:
     assert bad.headline == "2 of 3 cells compatible, 1 fail"
     assert bad.verdicts[Verdict.CROSS_KERNEL_BREAKAGE] == 1
     assert empty.pass_rate is None
+    assert bad.counts.total == 3
     assert good.finished == datetime(2026, 11, 20, 20, 3, 41, tzinfo=UTC)
 
 

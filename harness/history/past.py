@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.report.charts import RunCounts
 from harness.report.scope import Scope
 from harness.report.status import Status
 from harness.verdict.verdict import Verdict
@@ -40,9 +41,14 @@ class PastRun:
         return sum(self.verdicts.values())
 
     @property
+    def counts(self) -> RunCounts:
+        """The run as the pictures want it."""
+        return RunCounts(self.name, self.began.isoformat(), self.verdicts)
+
+    @property
     def pass_rate(self) -> float | None:
-        """Compatible cells of all that have their last word, 0 to 1; None without any."""
-        return self.statuses[Status.PASS] / self.cells if self.cells else None
+        """Share of compatible cells among those that got an answer, 0 to 1; None if none did."""
+        return self.counts.rate
 
 
 @dataclass(frozen=True)
