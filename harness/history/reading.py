@@ -94,8 +94,10 @@ def began(run: Run) -> datetime:
 
 
 def is_run(directory: Path) -> bool:
-    """Whether a folder is a run's: `latest` is a link to one and does not count twice."""
-    return not directory.is_symlink() and any((directory / name).is_file() for name in _READ[:2])
+    """Whether a folder is a run's: hidden ones are not, and `latest` is a link to one and does not count twice."""
+    if directory.is_symlink() or directory.name.startswith("."):
+        return False
+    return any((directory / name).is_file() for name in _READ[:2])
 
 
 def fingerprint(directory: Path) -> str:
