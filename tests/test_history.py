@@ -21,7 +21,10 @@ from harness.history.past import PastRun, Strip
 from harness.matrix.cell import Cell, Outcome, Phase
 from harness.matrix.ledger import Attempt
 from harness.report import rundir
-from harness.report.frames import verdict_counts
+from harness.report.compare import ChangeKind, compare, headline
+from harness.report.scope import Scope
+from harness.report.status import Status, status_of
+from harness.report.write import summarise
 from harness.verdict.known import load
 from harness.verdict.verdict import Verdict
 
@@ -108,10 +111,13 @@ def test_a_trend_counts_verdicts_and_its_rate(tmp_path: Path) -> None:
     with History.open(tmp_path) as history:
         good, bad, empty = history.trend()
         assert history.trend(last=1) == (empty,)
-    assert (good.pass_rate, good.broken, good.cells) == (1.0, 0, 3)
-    assert (bad.pass_rate, bad.broken) == (2 / 3, 1)
+    assert (good.pass_rate, good.statuses[Status.FAIL], good.cells) == (1.0, 0, 3)
+    assert (bad.pass_rate, bad.statuses[Status.FAIL]) == (2 / 3, 1)
+    assert good.headline == "all 3 cells compatible"
+    assert bad.headline == "2 of 3 cells compatible, 1 fail"
     assert bad.verdicts[Verdict.CROSS_KERNEL_BREAKAGE] == 1
     assert empty.pass_rate is None
+    assert bad.counts.total == 3
     assert good.finished == datetime(2026, 11, 20, 20, 3, 41, tzinfo=UTC)
 
 
@@ -132,18 +138,51 @@ def test_sightings_of_a_signature(tmp_path: Path) -> None:
         assert newest.signature == "x.c: \udc80\x00 <b>"
 
 
-def test_what_broke_is_what_was_compatible_in_the_run_before(tmp_path: Path) -> None:
-    tcp, cpu = (replace(MOVE, scenario=name) for name in ("tcp", "cpu"))
+def test_what_broke_is_what_fails_and_did_not_in_the_run_before(tmp_path: Path) -> None:
+    tcp, cpu, new = (replace(MOVE, scenario=name) for name in ("tcp", "cpu", "new"))
     nights(tmp_path, [*passes(), *fails(tcp), *passes(cpu)], passes(replace(MOVE, scenario="alien")),
-           [*fails(), *fails(tcp), *ends(Outcome.ERROR, cpu)])  # fmt: skip
+           [*fails(), *fails(tcp), *ends(Outcome.ERROR, cpu), *fails(new)])  # fmt: skip
     with History.open(tmp_path) as history:
         first, _, third = history.runs()
         assert history.broke(first) == (None, ())
         before, changes = history.broke(third)
         assert before == first
-        (change,) = changes
-        assert (change.cell, change.verdict) == (str(MOVE), Verdict.CROSS_KERNEL_BREAKAGE)
-        assert change.signature == "sockets.c: sockets: Can't set 1:72 (len 4): Protocol not available"
+    broke = [(change.cell, change.before) for change in changes]
+    assert broke == [(str(new), None), (str(MOVE), Verdict.COMPATIBLE)]
+    assert {change.verdict for change in changes} == {Verdict.CROSS_KERNEL_BREAKAGE}
+    assert {change.signature for change in changes} == {
+        "sockets.c: sockets: Can't set 1:72 (len 4): Protocol not available"
+    }
+
+
+def test_what_broke_agrees_with_the_comparison_of_the_two_runs(tmp_path: Path) -> None:
+    made = ledgers.nights(8, 12)
+    runs = [night.write(tmp_path / name) for night, name in ((made.before, "one"), (made.after, "two"))]
+    before, after = map(summarise, runs)
+    compared = compare(before.run, before.cells, after.run, after.cells)
+    wanted = compared.of_kind(ChangeKind.REGRESSION, ChangeKind.NEW_FAILURE)
+    assert len({change.kind for change in wanted}) == 2
+    with History.open(tmp_path) as history:
+        first, second = history.runs()
+        broke = history.broke(second)[1]
+        assert second.headline == headline(after.run, after.cells)
+        assert second.statuses[Status.PASS] == sum(after.cells["verdict"] == "compatible")
+    assert {(c.cell, c.verdict, c.before, c.signature) for c in broke} == {
+        (str(c.cell), c.after, c.before, c.after_signature) for c in wanted
+    }
+    assert first.scope == Scope.of(before.run)
+
+
+def test_unlike_runs_are_marked_and_not_hidden(tmp_path: Path) -> None:
+    nights(tmp_path, passes(), passes())
+    night(tmp_path, 2, passes(), cpu="max")
+    night(tmp_path, 3, passes(), versions={})
+    last = night(tmp_path, 4, passes())
+    with History.open(tmp_path) as history:
+        strip = history.strip([MOVE])[str(MOVE)]
+        assert strip.fair == (True, True, False, None, True)
+        assert strip.eras == (0, 0, 1, 2, 2)
+        assert history.strip([MOVE], before=rundir.load(last))[str(MOVE)].fair == (True, True, False, None)
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -293,17 +332,26 @@ def test_hostile_names_come_back_as_they_were(tmp_path: Path, text: str) -> None
         assert history.strip([cell])[str(cell)].verdicts == (Verdict.CROSS_KERNEL_BREAKAGE,)
 
 
-def strip(letters: str, scopes: str | None = None) -> Strip:
-    """A strip of `p`ass, `f`ail, fla`k`y, lab `e`rror, `n`eeds, `.` nothing; a letter of scope for each."""
+def strip(letters: str, eras: str | None = None) -> Strip:
+    """A strip of `p`ass, `f`ail, fla`k`y, lab `e`rror, `n`eeds, `u`ndetermined, `.` nothing."""
     meant = {
         "p": Verdict.COMPATIBLE, "f": Verdict.BACKWARD_ONLY, "k": Verdict.FLAKY, "e": Verdict.LAB_ERROR,
-        "n": Verdict.WORKLOAD_NEEDS, ".": None,
+        "n": Verdict.WORKLOAD_NEEDS, "u": Verdict.UNDETERMINED, ".": None,
     }  # fmt: skip
+    verdicts = tuple(meant[letter] for letter in letters)
+    scope = Scope((), None, None, None, None, None, None)
     runs = tuple(
-        PastRun(str(n), str(n), FIRST + timedelta(days=n), None, 1, scope, verdict_counts([]))
-        for n, scope in enumerate(scopes or "a" * len(letters))
+        PastRun(str(n), str(n), FIRST + timedelta(days=n), None, 1, scope, "", {}, {})
+        for n in range(len(letters))
     )
-    return Strip("cell", runs, (True,) * len(letters), tuple(meant[letter] for letter in letters))
+    return Strip(
+        cell="cell",
+        runs=runs,
+        fair=(True,) * len(runs),
+        eras=tuple(map(int, eras or "0" * len(runs))),
+        verdicts=verdicts,
+        statuses=tuple(None if verdict is None else status_of(verdict, "skip") for verdict in verdicts),
+    )
 
 
 @pytest.mark.parametrize(
@@ -311,7 +359,7 @@ def strip(letters: str, scopes: str | None = None) -> Strip:
     [
         ("", (0, 0, 0)), ("pppp", (0, 0, 4)), ("ppfp", (2, 0, 4)), ("ppff", (1, 0, 4)),
         ("ppfffpp", (0, 0, 7)),  # three in a row are a breakage, and its end a fix
-        ("pfefnfp", (0, 0, 5)),  # and so are they with lab errors between them
+        ("pfefnufp", (0, 0, 5)),  # and so are they with lab errors between them
         ("pepepe", (0, 0, 3)), ("p.f.p", (2, 0, 3)), ("pkpkk", (0, 3, 5)), ("fpfpfp", (5, 0, 6)),
     ],
 )  # fmt: skip
@@ -322,9 +370,9 @@ def test_flips(letters: str, found: tuple[int, int, int]) -> None:
     assert counted.score == pytest.approx((found[0] + found[1]) / found[2] if found[2] else 0)
 
 
-def test_a_change_that_came_with_another_scope_is_no_flip() -> None:
-    assert flips.count(strip("ppffp", "aabba")).flips == 0
-    assert flips.count(strip("ppffp", "aaaaa")).flips == 2
+def test_a_change_between_unlike_runs_is_no_flip() -> None:
+    assert flips.count(strip("ppffp", "00112")).flips == 0
+    assert flips.count(strip("ppffp", "00000")).flips == 2
 
 
 def test_flips_of_runs(tmp_path: Path) -> None:

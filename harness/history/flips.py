@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from harness.history.past import BROKEN, Strip
-from harness.verdict.verdict import Verdict
+from harness.history.past import Strip
+from harness.report.status import Group, Status
 
 IN_A_ROW = 3
 """So many failures one after another are a breakage."""
@@ -23,15 +23,15 @@ class Flips:
     """What a strip says of a cell's steadiness."""
 
     flips: int
-    """Changes between good and bad from one run to the next of the same scope."""
+    """Changes between good and bad from one run to the next, where the two are not known to be unlike."""
     flaky: int
     """Runs in which it failed and passed at once."""
     runs: int
-    """Runs that said something: neither missing nor a lab error nor a workload without its needs."""
+    """Runs that gave an answer, or two: neither missing nor a lab error nor otherwise inconclusive."""
 
     @property
     def score(self) -> float:
-        """Flips and flaky runs by the runs that said something, 0 to 1."""
+        """Flips and flaky runs by the runs that gave an answer, 0 to 1."""
         return min(1.0, (self.flips + self.flaky) / self.runs) if self.runs else 0.0
 
     @property
@@ -42,13 +42,15 @@ class Flips:
 
 def count(strip: Strip) -> Flips:
     """The flips of one cell. A change that came with another scope (another CRIU, say) is no flip."""
-    said = [(run.scope, v) for run, v in zip(strip.runs, strip.verdicts, strict=True) if v is not None]
-    flaky = sum(verdict is Verdict.FLAKY for _, verdict in said)
-    steady = [(scope, v in BROKEN) for scope, v in said if v is Verdict.COMPATIBLE or v in BROKEN]
-    kept: list[tuple[str | None, bool]] = []
-    for bad, group in groupby(steady, key=lambda one: one[1]):
-        members = list(group)
-        if not bad or len(members) < IN_A_ROW:
-            kept += members
-    flips = sum(a[1] != b[1] and a[0] == b[0] for a, b in pairwise(kept))
-    return Flips(flips, flaky, len(steady) + flaky)
+    said = [
+        (era, status) for era, status in zip(strip.eras, strip.statuses, strict=True) if status is not None
+    ]
+    flaky = sum(status is Status.FLAKY for _, status in said)
+    answers = [(era, status.group) for era, status in said if status.group is not Group.INCONCLUSIVE]
+    kept: list[tuple[int, Group]] = []
+    for group, members in groupby(answers, key=lambda answer: answer[1]):
+        found = list(members)
+        if group is Group.PASS or len(found) < IN_A_ROW:
+            kept += found
+    flips = sum(group != after and era == later for (era, group), (later, after) in pairwise(kept))
+    return Flips(flips, flaky, len(answers) + flaky)

@@ -5,26 +5,35 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from harness.history import flips, index
 from harness.history.flips import Flips
 from harness.history.index import stored, told
-from harness.history.past import BROKEN, Change, PastRun, Sighting, Strip
-from harness.history.reading import began, scope_of
+from harness.history.past import Change, PastRun, Sighting, Strip
+from harness.history.reading import began
 from harness.matrix.cell import Cell
-from harness.report.frames import verdict_counts
 from harness.report.rundir import Run
+from harness.report.scope import Scope
+from harness.report.status import Status
 from harness.verdict.verdict import Verdict
 
+Term = TypeVar("Term", bound=StrEnum)
 LAST = 30
 """Runs that a strip goes back."""
-_RUN = "run.no, run.folder, run.name, run.began, run.finished, run.planned, run.scope, run.verdicts"
+_RUN = ", ".join(
+    f"run.{column}"
+    for column in (
+        "no", "folder", "name", "began", "finished", "planned", "scope", "headline", "verdicts", "statuses"
+    )
+)  # fmt: skip
 _LATER = "9999"
 """Sorts after every moment that the index holds."""
 
@@ -84,8 +93,8 @@ class History:
     ) -> dict[str, Strip]:
         """Verdicts of the cells (None: of all) in the last runs that know one of them, by cell name.
 
-        Runs with another scope than `before` (without it: than the newest) are there and marked as unfair. A cell that
-        no run knows has an empty strip.
+        Runs in which more than the kernels was different from `before` (without it: from the newest) are there and
+        marked as unfair. A cell that no run knows has an empty strip.
         """
         names = self._names()
         wanted = dict.fromkeys(names.values() if cells is None else map(str, cells))
@@ -94,16 +103,22 @@ class History:
         runs = tuple(run for _, run in found)
         place = {number: position for position, (number, _) in enumerate(found)}
         verdicts: dict[str, list[Verdict | None]] = {name: [None] * len(runs) for name in wanted}
-        terms = self._terms()
+        statuses: dict[str, list[Status | None]] = {name: [None] * len(runs) for name in wanted}
+        meant, classed = self._terms(Verdict), self._terms(Status)
         rows = self.connection.execute(
-            "SELECT run, cell, verdict FROM result WHERE run IN (SELECT value FROM json_each(?))"
+            "SELECT run, cell, verdict, status FROM result WHERE run IN (SELECT value FROM json_each(?))"
             " AND cell IN (SELECT value FROM json_each(?))",
             (json.dumps(list(place)), known),
         )
-        for run, cell, verdict in rows:
-            verdicts[names[cell]][place[run]] = terms[verdict]
-        fair = _fairness(runs, before)
-        return {name: Strip(name, runs, fair, tuple(found)) for name, found in verdicts.items()}
+        for run, cell, verdict, status in rows:
+            name, position = names[cell], place[run]
+            verdicts[name][position] = meant[verdict]
+            statuses[name][position] = classed[status]
+        fair, eras = _fairness(runs, before), _eras(runs)
+        return {
+            name: Strip(name, runs, fair, eras, tuple(verdicts[name]), tuple(statuses[name]))
+            for name in wanted
+        }
 
     def flips(
         self, cells: Iterable[Cell | str] | None = None, last: int = LAST, before: Run | None = None
@@ -125,7 +140,7 @@ class History:
             (_until(before), None if only is None else stored(only)),
         )
         moments = {_moment(run): run for run in reversed(self.runs())}
-        terms = self._terms()
+        terms = self._terms(Verdict)
         return {
             (text := told(content)): Sighting(
                 text,
@@ -148,30 +163,33 @@ class History:
         return [_past(row) for row in rows][::-1]
 
     def broke(self, run: PastRun) -> tuple[PastRun | None, tuple[Change, ...]]:
-        """The run before that knows one of its cells, and what is broken now and was compatible then."""
+        """The run before that has most of its cells, and what fails now and did not fail then.
+
+        The kinds of change are `regression` and `new failure` of `harness.report.compare`.
+        """
         number = self._number(run)
         row = self.connection.execute(
-            f"SELECT {_RUN} FROM run WHERE problem IS NULL AND (began, folder) < (?, ?) AND EXISTS ("
-            "SELECT 1 FROM result AS was JOIN result AS now ON now.cell = was.cell"
-            " WHERE was.run = run.no AND now.run = ?) ORDER BY began DESC, folder DESC LIMIT 1",
+            f"SELECT {_RUN} FROM run WHERE problem IS NULL AND (began, folder) < (?, ?) AND 2 * ("
+            "SELECT COUNT(*) FROM result AS was JOIN result AS now ON now.cell = was.cell AND now.run = ?3"
+            " WHERE was.run = run.no) > (SELECT COUNT(*) FROM result WHERE run = ?3)"
+            " ORDER BY began DESC, folder DESC LIMIT 1",
             (_moment(run), os.fsencode(run.folder), number),
         ).fetchone()
         if row is None:
             return None, ()
         earlier, previous = _past(row)
-        changes = self.connection.execute(
-            "SELECT cell.bytes, meant.bytes, seen.bytes FROM result AS now"
-            " JOIN result AS was ON was.run = ? AND was.cell = now.cell JOIN text AS cell ON cell.no = now.cell"
-            " JOIN text AS meant ON meant.no = now.verdict JOIN text AS held ON held.no = was.verdict"
-            " LEFT JOIN text AS seen ON seen.no = now.signature"
-            " WHERE now.run = ? AND held.bytes = ? AND meant.bytes <> held.bytes ORDER BY cell.bytes",
-            (earlier, number, stored(str(Verdict.COMPATIBLE))),
+        rows = self.connection.execute(
+            "SELECT cell.bytes, now.verdict, was.verdict, seen.bytes FROM result AS now"
+            " LEFT JOIN result AS was ON was.run = ? AND was.cell = now.cell"
+            " JOIN text AS cell ON cell.no = now.cell LEFT JOIN text AS seen ON seen.no = now.signature"
+            " WHERE now.run = ? AND now.status = ?3 AND was.status IS NOT ?3 ORDER BY cell.bytes",
+            (earlier, number, self._term(Status.FAIL)),
         )
-        found = (
-            Change(told(cell), Verdict(told(meant)), None if seen is None else told(seen))
-            for cell, meant, seen in changes
+        meant = self._terms(Verdict)
+        return previous, tuple(
+            Change(told(cell), meant[now], meant.get(was), None if seen is None else told(seen))
+            for cell, now, was, seen in rows
         )
-        return previous, tuple(change for change in found if change.verdict in BROKEN)
 
     def _number(self, run: PastRun) -> int | None:
         row = self.connection.execute("SELECT no FROM run WHERE folder = ?", (os.fsencode(run.folder),))
@@ -183,26 +201,39 @@ class History:
         )
         return {number: told(content) for number, content in rows}
 
-    def _terms(self) -> dict[int, Verdict]:
+    def _term(self, term: StrEnum) -> int | None:
+        return next((number for number, found in self._terms(type(term)).items() if found is term), None)
+
+    def _terms(self, kind: type[Term]) -> dict[int, Term]:
         rows = self.connection.execute(
             "SELECT no, bytes FROM text WHERE bytes IN (SELECT CAST(value AS BLOB) FROM json_each(?))",
-            (json.dumps([str(verdict) for verdict in Verdict]),),
+            (json.dumps([str(term) for term in kind]),),
         )
-        return {number: Verdict(told(content)) for number, content in rows}
+        return {number: kind(told(content)) for number, content in rows}
 
 
-def _past(row: tuple[int, bytes, bytes, str, str | None, int, str | None, str]) -> tuple[int, PastRun]:
-    number, folder, name, moment, finished, planned, scope, verdicts = row
-    counted = verdict_counts([]) | {Verdict(word): n for word, n in json.loads(verdicts).items()}
+def _past(row: Sequence[Any]) -> tuple[int, PastRun]:
+    number, folder, name, moment, finished, planned, scope, headline, verdicts, statuses = row
     return number, PastRun(
         folder=os.fsdecode(folder),
         name=told(name),
         began=datetime.fromisoformat(moment),
         finished=datetime.fromisoformat(finished) if finished else None,
         planned=planned,
-        scope=scope,
-        verdicts=counted,
+        scope=Scope(**{key: _frozen(value) for key, value in json.loads(scope).items()}),
+        headline=told(headline),
+        verdicts=_counted(Verdict, verdicts),
+        statuses=_counted(Status, statuses),
     )
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401  what JSON can hold
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _counted(kind: type[Term], text: str) -> dict[Term, int]:
+    counts = json.loads(text)
+    return {term: counts.get(str(term), 0) for term in kind}
 
 
 def _moment(run: PastRun) -> str:
@@ -214,5 +245,19 @@ def _until(before: Run | None) -> str:
 
 
 def _fairness(runs: tuple[PastRun, ...], before: Run | None) -> tuple[bool | None, ...]:
-    measure = scope_of(before) if before is not None else (runs[-1].scope if runs else None)
-    return tuple(None if measure is None or run.scope is None else run.scope == measure for run in runs)
+    if not runs:
+        return ()
+    measure = runs[-1].scope if before is None else Scope.of(before)
+    return tuple(_is_fair(run.scope, measure) for run in runs)
+
+
+def _is_fair(was: Scope, now: Scope) -> bool | None:
+    if was.differences(now):
+        return False
+    return None if was.unknown(now) else True
+
+
+def _eras(runs: tuple[PastRun, ...]) -> tuple[int, ...]:
+    return tuple(accumulate((bool(a.scope.differences(b.scope)) for a, b in pairwise(runs)), initial=0))[
+        : len(runs)
+    ]

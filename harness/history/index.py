@@ -13,6 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,11 +30,13 @@ _SCHEMA = """
 CREATE TABLE text (no INTEGER PRIMARY KEY, bytes BLOB NOT NULL UNIQUE);
 CREATE TABLE run (
   no INTEGER PRIMARY KEY, folder BLOB NOT NULL UNIQUE, name BLOB, began TEXT, finished TEXT, planned INTEGER,
-  scope TEXT, verdicts TEXT, fingerprint TEXT NOT NULL, knowledge TEXT NOT NULL, problem BLOB
+  scope TEXT, headline BLOB, verdicts TEXT, statuses TEXT, fingerprint TEXT NOT NULL,
+  knowledge TEXT NOT NULL, problem BLOB
 );
 CREATE TABLE result (
-  run INTEGER NOT NULL, cell INTEGER NOT NULL, verdict INTEGER NOT NULL, outcome INTEGER NOT NULL,
-  phase INTEGER NOT NULL, signature INTEGER, seconds REAL, image_bytes INTEGER, PRIMARY KEY (run, cell)
+  run INTEGER NOT NULL, cell INTEGER NOT NULL, verdict INTEGER NOT NULL, status INTEGER NOT NULL,
+  outcome INTEGER NOT NULL, phase INTEGER NOT NULL, signature INTEGER, seconds REAL, image_bytes INTEGER,
+  PRIMARY KEY (run, cell)
 ) WITHOUT ROWID;
 CREATE INDEX seen ON result (signature, run, cell, verdict) WHERE signature IS NOT NULL;
 """
@@ -120,9 +123,14 @@ def refresh(connection: sqlite3.Connection, reports: Path, leave: Path | None = 
     known = _once(load)
     for name, directory in present.items():
         mark = (reading.fingerprint(directory), rules)
-        if indexed.get(name) != mark and (leave is None or directory.resolve() != leave.resolve()):
-            _log.info("history: reading %s", visible(name))
-            _replace(connection, name, mark, _attempted(directory, known()))
+        if indexed.get(name) == mark:
+            continue
+        if leave is not None and directory.resolve() == leave.resolve():
+            with writing(connection):
+                _drop(connection, name)
+            continue
+        _log.info("history: reading %s", visible(name))
+        _replace(connection, name, mark, _attempted(directory, known()))
     return [*_forget(connection, indexed.keys() - present.keys(), reports), *_problems(connection, reports)]
 
 
@@ -162,37 +170,47 @@ def _replace(
 def _insert_run(
     connection: sqlite3.Connection, folder: str, mark: tuple[str, str], found: Reading | str
 ) -> int | None:
-    values: tuple[object, ...] = (None,) * 6
+    values: tuple[object, ...] = (None,) * 8
     if isinstance(found, Reading):
         values = (
             stored(found.name),
             moment(found.began),
             found.finished and moment(found.finished),
             found.planned,
-            found.scope,
+            json.dumps(asdict(found.scope)),
+            stored(found.headline),
             json.dumps(Counter(str(result.verdict) for result in found.results)),
+            json.dumps(Counter(str(result.status) for result in found.results)),
         )
     problem = stored(found) if isinstance(found, str) else None
     return connection.execute(
-        "INSERT INTO run (folder, name, began, finished, planned, scope, verdicts, fingerprint, knowledge, problem)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO run (folder, name, began, finished, planned, scope, headline, verdicts, statuses, fingerprint,"
+        " knowledge, problem) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (os.fsencode(folder), *values, *mark, problem),
     ).lastrowid
 
 
 def _insert_results(connection: sqlite3.Connection, run: int | None, found: Reading) -> None:
     named = (
-        (r.cell, str(r.verdict), str(r.outcome), str(r.phase), *([r.signature] if r.signature else []))
+        (
+            r.cell,
+            str(r.verdict),
+            str(r.status),
+            str(r.outcome),
+            str(r.phase),
+            *([r.signature] if r.signature else []),
+        )
         for r in found.results
     )
     number = _numbers(connection, {text for texts in named for text in texts})
     connection.executemany(
-        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 run,
                 number[r.cell],
                 number[r.verdict],
+                number[r.status],
                 number[r.outcome],
                 number[r.phase],
                 number[r.signature] if r.signature else None,

@@ -6,20 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from harness.report.charts import RunCounts
+from harness.report.scope import Scope
+from harness.report.status import Status
 from harness.verdict.verdict import Verdict
-
-BROKEN = frozenset(
-    {
-        Verdict.STATE_CHANGED,
-        Verdict.KERNEL_CRASH,
-        Verdict.CROSS_KERNEL_BREAKAGE,
-        Verdict.DESTINATION_BROKEN,
-        Verdict.SOURCE_BROKEN,
-        Verdict.BACKWARD_ONLY,
-        Verdict.UNDETERMINED,
-    }
-)
-"""The question was asked, and the state did not arrive: whatever the reason, it is no lab error and no flake."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +26,14 @@ class PastRun:
     """None if the run goes on or was stopped."""
     planned: int
     """How many cells it was to have."""
-    scope: str | None
-    """Digest of what must be the same for a fair comparison; None if that is not known."""
+    scope: Scope
+    """What must be alike for a fair comparison."""
+    headline: str
+    """Its state in a sentence, untrusted; it speaks of no other run."""
     verdicts: Mapping[Verdict, int]
     """How many cells of each verdict, worst first, every verdict present."""
+    statuses: Mapping[Status, int]
+    """How many cells of each status, every status present."""
 
     @property
     def cells(self) -> int:
@@ -47,14 +41,14 @@ class PastRun:
         return sum(self.verdicts.values())
 
     @property
-    def pass_rate(self) -> float | None:
-        """Compatible cells of all that have their last word, 0 to 1; None without any."""
-        return self.verdicts[Verdict.COMPATIBLE] / self.cells if self.cells else None
+    def counts(self) -> RunCounts:
+        """The run as the pictures want it."""
+        return RunCounts(self.name, self.began.isoformat(), self.verdicts)
 
     @property
-    def broken(self) -> int:
-        """How many cells did not bring the state across, lab errors and flakes not counted."""
-        return sum(n for verdict, n in self.verdicts.items() if verdict in BROKEN)
+    def pass_rate(self) -> float | None:
+        """Share of compatible cells among those that got an answer, 0 to 1; None if none did."""
+        return self.counts.rate
 
 
 @dataclass(frozen=True)
@@ -65,17 +59,20 @@ class Mark:
     verdict: Verdict | None
     """None if the run has no last word on the cell."""
     fair: bool | None
-    """Whether the run compares fairly with the one that the strip leads to; None if that is not known."""
+    """Whether the run compares fairly with the one that the strip leads to; None if it did not say enough."""
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A cell in the last runs, oldest first. Strips of one question share `runs` and `fair`."""
+    """A cell in the last runs, oldest first. Strips of one question share `runs`, `fair` and `eras`."""
 
     cell: str
     runs: tuple[PastRun, ...]
     fair: tuple[bool | None, ...]
+    eras: tuple[int, ...]
+    """A number for each run; from one run to the next it is another where the two are known to be unlike."""
     verdicts: tuple[Verdict | None, ...]
+    statuses: tuple[Status | None, ...]
 
     @property
     def marks(self) -> tuple[Mark, ...]:
@@ -101,8 +98,10 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Change:
-    """A cell that is broken in a run and was compatible in the one before."""
+    """A cell that fails in a run and did not in the one before."""
 
     cell: str
     verdict: Verdict
+    before: Verdict | None
+    """None if the run before did not have the cell."""
     signature: str | None

@@ -9,12 +9,17 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
+import pandas as pd
+
 from harness.errors import HarnessError
 from harness.matrix import ledger
 from harness.matrix.cell import Outcome, Phase
 from harness.matrix.ledger import Attempt
 from harness.report import verdicts
+from harness.report.compare import headline
 from harness.report.rundir import RUN_FILE, Run, load
+from harness.report.scope import Scope
+from harness.report.status import Status, status_of
 from harness.verdict.known import KnownBreakages
 from harness.verdict.signature import normalize
 from harness.verdict.verdict import Verdict
@@ -23,7 +28,14 @@ UNREADABLE = (HarnessError, OSError, ArithmeticError, AttributeError, LookupErro
               ValueError)  # fmt: skip
 """What reading a folder raises when its files are not what the lab writes."""
 _READ = (RUN_FILE, ledger.FILE, f"{verdicts.REMEDIES}/{ledger.FILE}")
-_JUDGES = ("harness.verdict", "harness.report.verdicts", "harness.history.reading")
+_JUDGES = (
+    "harness.verdict",
+    "harness.report.compare",
+    "harness.report.scope",
+    "harness.report.status",
+    "harness.report.verdicts",
+    "harness.history.reading",
+)
 _LARGEST = 2**63 - 1
 
 
@@ -33,6 +45,7 @@ class Result:
 
     cell: str
     verdict: Verdict
+    status: Status
     outcome: Outcome
     phase: Phase
     signature: str | None
@@ -50,7 +63,8 @@ class Reading:
     began: datetime
     finished: datetime | None
     planned: int
-    scope: str | None
+    scope: Scope
+    headline: str
     results: tuple[Result, ...]
 
 
@@ -58,13 +72,17 @@ def read(directory: Path, known: KnownBreakages) -> Reading:
     """Read and judge a run. Raises any of `UNREADABLE` if its files are not what the lab writes."""
     run = load(directory)
     judgements = verdicts.judge(run, known)
+    results = tuple(_result(attempt, judgements[cell].verdict) for cell, attempt in run.final.items())
+    told = [(str(result.verdict), str(result.outcome)) for result in results]
     return Reading(
         name=run.name,
         began=began(run),
         finished=_moment(run.facts.get("finished")),
         planned=run.planned,
-        scope=scope_of(run),
-        results=tuple(_result(attempt, judgements[cell].verdict) for cell, attempt in run.final.items()),
+        scope=Scope.of(run),
+        # all of the frame that a headline looks at; the rest takes as long as the judgement
+        headline=headline(run, pd.DataFrame(told, columns=["verdict", "outcome"], dtype=object)),
+        results=results,
     )
 
 
@@ -75,15 +93,11 @@ def began(run: Run) -> datetime:
     return told or datetime.fromtimestamp(run.directory.stat().st_mtime, UTC)
 
 
-def scope_of(run: Run) -> str | None:
-    """Digest of what must be the same for a fair comparison; None if the run does not say enough."""
-    del run
-    return None
-
-
 def is_run(directory: Path) -> bool:
-    """Whether a folder is a run's: `latest` is a link to one and does not count twice."""
-    return not directory.is_symlink() and any((directory / name).is_file() for name in _READ[:2])
+    """Whether a folder is a run's: hidden ones are not, and `latest` is a link to one and does not count twice."""
+    if directory.is_symlink() or directory.name.startswith("."):
+        return False
+    return any((directory / name).is_file() for name in _READ[:2])
 
 
 def fingerprint(directory: Path) -> str:
@@ -128,6 +142,7 @@ def _result(attempt: Attempt, verdict: Verdict) -> Result:
     return Result(
         cell=str(attempt.cell),
         verdict=verdict,
+        status=status_of(verdict, attempt.outcome),
         outcome=attempt.outcome,
         phase=attempt.phase,
         signature=normalize(told) if told and attempt.outcome is not Outcome.PASS else None,
