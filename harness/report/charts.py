@@ -184,8 +184,8 @@ def _spreads(
     names = [svg.shortened(row.name, _LABEL) for row in rows]
     left = max(map(svg.width_of, names)) + 12
     right = WIDTH - 78
-    low, high = min(row.low for row in rows if row.high > 0 or row is rows[0]), max(row.high for row in rows)
-    scale = svg.Scale.over(max(low, high / 1e5), high or 1.0, left, right)
+    low = min(row.fifth if draw is _box else row.low for row in rows)
+    scale = svg.Scale.over(low, max(row.high for row in rows), left, right)
     bottom = _TOP + len(rows) * _ROW
     inner = [_axis(scale, _TOP, bottom, unit)]
     for number, (name, row) in enumerate(zip(names, rows, strict=True)):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from harness.report import svg
 from harness.report.charts import Chart, Table
-from harness.report.marks import MARKS, slug
+from harness.report.marks import MARKS, style
 from harness.report.sanitize import visible
 from harness.verdict.verdict import Verdict
 
@@ -84,27 +84,29 @@ def heat_map(
 
 def _name(title: str, order: Sequence[str]) -> str:
     """Different for each matrix of a page, the same each time."""
-    return "hatch-" + hashlib.sha256("\0".join((title, *order)).encode("utf-8", "replace")).hexdigest()[:8]
+    return "h" + hashlib.sha256("\0".join((title, *order)).encode("utf-8", "replace")).hexdigest()[:6]
 
 
 def _symbol(name: str, verdict: Verdict) -> str:
     """A square of a verdict: its colour, its pattern over that, its glyph. Drawn once, placed many times."""
-    inset, side, word = 1.0, _SIDE - 2, slug(verdict)
-    place = {"x": inset, "y": inset, "width": side, "height": side}
-    parts = [svg.element("rect", **place, class_=f"v-{word}")]
+    id, mark, class_ = _id(name, verdict), MARKS[verdict], style(verdict)
+    place = {"x": 1.0, "y": 1.0, "width": _SIDE - 2, "height": _SIDE - 2}
+    parts = [svg.element("rect", **place, class_="fill", verdict=class_)]
     hatch = ""
-    if path := MARKS[verdict].pattern:
-        lines = svg.element("path", d=path, class_=f"hatch h-{word}")
-        hatch = svg.element(
-            "pattern", lines, id=f"{name}-{word}-h", width=8, height=8, patternUnits="userSpaceOnUse"
-        )
-        parts.append(svg.element("rect", **place, fill=f"url(#{name}-{word}-h)"))
-    parts.append(svg.label(_SIDE / 2, 16, MARKS[verdict].glyph, class_=f"glyph mid i-{word}"))
-    return hatch + svg.element("g", *parts, id=f"{name}-{word}")
+    if mark.pattern:
+        lines = svg.element("path", d=mark.pattern, class_="hatch", verdict=class_)
+        hatch = svg.element("pattern", lines, id=f"{id}-h", width=8, height=8, patternUnits="userSpaceOnUse")
+        parts.append(svg.element("rect", **place, fill=f"url(#{id}-h)"))
+    parts.append(svg.label(_SIDE / 2, 16, mark.glyph, class_="glyph mid", verdict=class_))
+    return hatch + svg.element("g", *parts, id=id)
+
+
+def _id(name: str, verdict: Verdict) -> str:
+    return f"{name}-{verdict.rank}"
 
 
 def _use(name: str, verdict: Verdict, **place: float) -> str:
-    return svg.element("use", href=f"#{name}-{slug(verdict)}", **place)
+    return svg.element("use", href=f"#{_id(name, verdict)}", **place)
 
 
 def _heads(names: Sequence[str], left: float, top: float) -> Iterator[str]:
@@ -133,7 +135,12 @@ def _fields(
                 svg.element("title", svg.text(said)),
                 _use(name, square.worst),
                 svg.label(
-                    _SIDE / 2, 29, counted, class_=f"count mid i-{slug(square.worst)}", textLength=squeezed
+                    _SIDE / 2,
+                    29,
+                    counted,
+                    class_="count mid",
+                    verdict=style(square.worst),
+                    textLength=squeezed,
                 ),
             ]
             if source == destination:

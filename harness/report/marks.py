@@ -10,7 +10,7 @@ from harness.verdict.verdict import Verdict
 
 @dataclass(frozen=True)
 class Mark:
-    """One verdict's look. The colours are CSS, a background and what is written on it, in a light and a dark theme."""
+    """One verdict's look. The colours are CSS: a background and what is written on it, in a light and a dark theme."""
 
     glyph: str
     pattern: str
@@ -19,33 +19,31 @@ class Mark:
     dark: tuple[str, str]
 
 
-_DARK_INK, _LIGHT_INK = "#17171b", "#ffffff"
-
 MARKS: Mapping[Verdict, Mark] = {
-    # The worst stand out by lightness as well, which every eye sees: dark on a light page, bright on a dark one.
-    Verdict.STATE_CHANGED: Mark("≠", "M0 8L8 0", ("#7a0d4e", _LIGHT_INK), ("#ff9ccf", _DARK_INK)),
-    Verdict.KERNEL_CRASH: Mark("#", "M0 8L8 0M0 0L8 8", ("#26262e", _LIGHT_INK), ("#f4f4f8", _DARK_INK)),
-    Verdict.CROSS_KERNEL_BREAKAGE: Mark("✗", "", ("#b34700", _LIGHT_INK), ("#ff8a4c", _DARK_INK)),
-    Verdict.DESTINATION_BROKEN: Mark("D", "M4 0V8", ("#f0a56a", _DARK_INK), ("#8a4a14", _LIGHT_INK)),
-    Verdict.SOURCE_BROKEN: Mark("S", "M0 4H8", ("#f4b98a", _DARK_INK), ("#7d4a22", _LIGHT_INK)),
-    Verdict.BACKWARD_ONLY: Mark("←", "M0 0L8 8", ("#f6d58a", _DARK_INK), ("#66501a", _LIGHT_INK)),
-    Verdict.UNDETERMINED: Mark("?", "M2 2h1M6 6h1", ("#c4c4d2", _DARK_INK), ("#5a5a68", _LIGHT_INK)),
-    Verdict.LAB_ERROR: Mark("!", "M0 2H8M0 6H8", ("#d8cdf0", _DARK_INK), ("#4b3d73", _LIGHT_INK)),
-    Verdict.FLAKY: Mark("~", "M0 4L2 2L6 6L8 4", ("#f3ec9c", _DARK_INK), ("#5c5608", _LIGHT_INK)),
-    Verdict.WORKLOAD_NEEDS: Mark("–", "", ("#e6e6ec", _DARK_INK), ("#35353f", _LIGHT_INK)),
-    Verdict.COMPATIBLE: Mark("✓", "", ("#c3e8dc", _DARK_INK), ("#1c4a3e", _LIGHT_INK)),
+    # After Okabe and Ito. The worst stand out by lightness as well, which every eye sees: dark on a light page,
+    # bright on a dark one.
+    Verdict.STATE_CHANGED: Mark("≠", "M0 8L8 0", ("#97186a", "#ffffff"), ("#ec8cc6", "#2c0420")),
+    Verdict.KERNEL_CRASH: Mark("‼", "M0 8L8 0M0 0L8 8", ("#1c1f25", "#ffffff"), ("#f1f2f5", "#14161a")),
+    Verdict.CROSS_KERNEL_BREAKAGE: Mark("✗", "", ("#b93f08", "#ffffff"), ("#ef7039", "#1c0900")),
+    Verdict.DESTINATION_BROKEN: Mark("D", "M4 0V8", ("#ffe3bf", "#693b00"), ("#46300f", "#ffcb86")),
+    Verdict.SOURCE_BROKEN: Mark("S", "M0 4H8", ("#ffe3bf", "#693b00"), ("#46300f", "#ffcb86")),
+    Verdict.BACKWARD_ONLY: Mark("←", "M0 0L8 8", ("#faf1bd", "#594b00"), ("#393310", "#ecdd80")),
+    Verdict.UNDETERMINED: Mark("?", "M2 2h1M6 6h1", ("#eee8f7", "#4c3776"), ("#2c2540", "#cdbcf3")),
+    Verdict.LAB_ERROR: Mark("!", "M0 2H8M0 6H8", ("#f4f4f6", "#3a3d46"), ("#202329", "#d2d6dd")),
+    Verdict.FLAKY: Mark("~", "M0 4L2 2L6 6L8 4", ("#dbecfa", "#094a76"), ("#11324b", "#93cdf6")),
+    Verdict.WORKLOAD_NEEDS: Mark("–", "", ("#edeff2", "#50565f"), ("#24272d", "#aeb5bf")),
+    Verdict.COMPATIBLE: Mark("✓", "", ("#e2f3ed", "#0a5743"), ("#14362c", "#86dcc0")),
 }
 
 
-def slug(verdict: Verdict) -> str:
-    """The verdict as a word of CSS: `state-changed`."""
-    return str(verdict).replace(" ", "-")
+def style(verdict: Verdict) -> str:
+    """The verdict's class of CSS: `v-state-changed`."""
+    return "v-" + str(verdict).replace(" ", "-")
 
 
-def variables(theme: str) -> str:
-    """CSS variables `--v-SLUG` and `--v-SLUG-ink` of every verdict; `theme` is `light` or `dark`."""
-    return "".join(
-        f"--v-{slug(verdict)}:{back};--v-{slug(verdict)}-ink:{ink};"
-        for verdict, mark in MARKS.items()
-        for back, ink in (mark.light if theme == "light" else mark.dark,)
-    )
+MARK_CSS = "".join(
+    f".{style(verdict)} {{ --fill: light-dark({mark.light[0]}, {mark.dark[0]}); "
+    f"--text: light-dark({mark.light[1]}, {mark.dark[1]}) }}\n"
+    for verdict, mark in MARKS.items()
+)
+"""A class a verdict that says which background and which ink are its own."""

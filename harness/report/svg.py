@@ -41,10 +41,11 @@ def width_of(label: str) -> float:
 def element(name: str, *inner: str, **attributes: str | float | None) -> str:
     """One element; `inner` is markup already. An underscore becomes a hyphen.
 
-    `class_` names rules of `chart_style`, where each has `chart-` before its name.
+    `class_` names rules of `chart_style`, where each has `chart-` before its name; `verdict` is a class of `marks`.
     """
-    if isinstance(class_ := attributes.pop("class_", None), str):
-        attributes["class"] = " ".join(f"chart-{word}" for word in class_.split())
+    words = [f"chart-{word}" for word in str(attributes.pop("class_", None) or "").split()]
+    words += [mark] if isinstance(mark := attributes.pop("verdict", None), str) else []
+    attributes["class"] = " ".join(words) or None
     said = "".join(
         f" {key.replace('_', '-')}={quoteattr(_number(value))}"
         for key, value in attributes.items()
