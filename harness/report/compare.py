@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,13 +107,16 @@ class Comparison:
 
     def by_cause(self, *kinds: ChangeKind) -> dict[str, tuple[Change, ...]]:
         """Changes of these kinds, or all, by signature; what hit most cells comes first, "" is without an error."""
+        return self.causes_of(self.of_kind(*(kinds or tuple(ChangeKind))))
+
+    @staticmethod
+    def causes_of(changes: Iterable[Change]) -> dict[str, tuple[Change, ...]]:
+        """The same for any changes."""
         groups: dict[str, list[Change]] = {}
-        for change in self.of_kind(*(kinds or tuple(ChangeKind))):
+        for change in changes:
             groups.setdefault(change.signature or "", []).append(change)
-        return {
-            signature: tuple(found)
-            for signature, found in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-        }
+        found = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+        return {signature: tuple(members) for signature, members in found}
 
 
 def compare(before: Run, before_cells: pd.DataFrame, after: Run, after_cells: pd.DataFrame) -> Comparison:

@@ -112,12 +112,17 @@ def link(relative: str) -> str | None:
         return None
 
 
+def encoded(text: str) -> bytes:
+    """A report's bytes: UTF-8, whatever bytes of a guest are in it."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of one."""
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8", "backslashreplace"))
+            file.write(encoded(text))
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)

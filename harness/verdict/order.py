@@ -85,6 +85,7 @@ def _parse(text: str) -> KernelVersion:
     return KernelVersion(numbers, int(match["rc"]) if match["rc"] else _FINAL, match["rest"])
 
 
+@lru_cache(maxsize=4096)
 def direction(source: KernelVersion, destination: KernelVersion, *, same: bool) -> Direction:
     """Which way a move goes; `same` says that both sides are one kernel, by its hash."""
     if same:
