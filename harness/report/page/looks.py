@@ -1,10 +1,10 @@
-"""What a verdict is called in the style sheet, and what it means in half a sentence."""
+"""Verdicts for the page: in order, with their signs, and what each means in half a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.report.marks import MARKS, slug
+from harness.report.marks import MARKS
 from harness.verdict.verdict import Verdict
 
 SIGNS: Mapping[Verdict, str] = {verdict: mark.glyph for verdict, mark in MARKS.items()}
@@ -24,7 +24,3 @@ MEANINGS: Mapping[Verdict, str] = {
 BY_RANK = tuple(sorted(Verdict, key=lambda verdict: verdict.rank))
 """The best first: a verdict's place is its rank."""
 
-
-def style(verdict: Verdict) -> str:
-    """The class in the style sheet."""
-    return f"v-{slug(verdict)}"

@@ -12,10 +12,11 @@ import pandas as pd
 from harness.matrix.cell import Cell
 from harness.matrix.ledger import Attempt
 from harness.report.compare import Comparison
+from harness.report.marks import style
 from harness.report.page import changes, pattern, tries
 from harness.report.page.cause import PageCause
 from harness.report.page.kernels import Kernel
-from harness.report.page.looks import BY_RANK, MEANINGS, SIGNS, style
+from harness.report.page.looks import BY_RANK, MEANINGS, SIGNS
 from harness.report.page.pack import Column, pack
 from harness.report.page.past import Past
 from harness.report.page.tries import NAME

@@ -17,10 +17,11 @@ from harness.report.chart_style import CHART_CSS
 from harness.report.charts import Chart
 from harness.report.compare import Comparison, headline
 from harness.report.kernel_pages import kernel_pages
+from harness.report.marks import style
 from harness.report.page import cause, changes, payload
 from harness.report.page.facts import distinct, facts
 from harness.report.page.kernels import in_order
-from harness.report.page.looks import MEANINGS, SIGNS, style
+from harness.report.page.looks import MEANINGS, SIGNS
 from harness.report.page.overview import overviews
 from harness.report.page.past import Past
 from harness.report.rundir import Run
