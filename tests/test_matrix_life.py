@@ -150,7 +150,9 @@ def lived(tmp_path: Path, site: Site, needs: Needs, check: Any = lambda *_: None
     module.check = check  # type: ignore[attr-defined]
     reference = Reference("cpu", tmp_path / "cpu.py", module)
     lab: Any = SimpleNamespace(scenarios={"cpu": reference}, features={})
-    checkpoint: Any = SimpleNamespace(manifest=SimpleNamespace(image_bytes=4096, pid=20001, facts={}))
+    checkpoint: Any = SimpleNamespace(
+        manifest=SimpleNamespace(image_bytes=4096, dump_seconds=0.4, pid=20001, facts={})
+    )
     story = Story(task_of(Cell("trixie", "cold", "cpu", "a", "b")), 1, Isolation.RESET, tmp_path)
     fake: Any = site
     live(lab, fake, story, checkpoint)
@@ -159,6 +161,11 @@ def lived(tmp_path: Path, site: Site, needs: Needs, check: Any = lambda *_: None
 
 def restored(tmp_path: Path, site: Site, check: Any = lambda *_: None) -> Story:  # noqa: ANN401
     return lived(tmp_path, site, Needs(), check)
+
+
+def test_a_restore_tells_of_the_dump_that_it_restores(tmp_path: Path) -> None:
+    story = restored(tmp_path, Site())
+    assert (story.image_bytes, story.dump_seconds) == (4096, 0.4)
 
 
 def test_what_criu_cannot_do_under_the_destination_is_a_skip(tmp_path: Path) -> None:

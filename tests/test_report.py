@@ -43,6 +43,8 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: set[str] = set()
+        self.scripts = 0
+        self._ours = False
         self.attributes: set[str] = set()
         self.links: list[str] = []
         self.anchors: list[str] = []
@@ -51,12 +53,17 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.scripts += tag == "script"
+        self._ours = tag in ("script", "style")
         self.attributes |= {name for name, _ in attrs}
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
         self.anchors += [value or "" for name, value in attrs if name == "id"]
 
+    def handle_endtag(self, tag: str) -> None:
+        self._ours = False
+
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += "" if self._ours else data
 
 
 def test_squares_count_passes_and_name_the_worst(tmp_path: Path) -> None:
@@ -157,18 +164,22 @@ def test_terminal_stays_bounded(tmp_path: Path) -> None:
     assert "… and 14 more causes with 280 cells" in text
 
 
-def test_page_links_every_log_and_every_square(run: Path) -> None:
+def test_page_is_useful_without_its_script(run: Path) -> None:
     write_reports(run)
     page = Page((run / "index.html").read_text("utf-8"))
     inner = {link[1:] for link in page.links if link.startswith("#")}
     assert inner <= set(page.anchors)
     assert len(page.anchors) == len(set(page.anchors))
-    assert sum(link.startswith("./logs/") for link in page.links) == 2 * len(rundir.load(run).attempts)
-    assert "./logs/cpu/restore%20%231.log" in page.links
-    assert page.tags.isdisjoint({"script", "img", "link", "iframe", "object", "form"})
-    assert "style" not in page.attributes
+    assert page.tags.isdisjoint({"img", "iframe", "object", "form"})
+    assert page.attributes.isdisjoint({"style", "onclick", "onload"})
     for fact in ("Haswell-noTSX", "tcg", "0:03:41", "6.1.0-10-cloud-amd64", "ab" * 32, "qemu 7.2.19"):
         assert fact in page.text
+    cells = summarise(run).cells
+    for scenario in set(cells.loc[cells["verdict"] == str(Verdict.SOURCE_BROKEN), "scenario"]):
+        assert re.search(rf"\b{scenario}\b", page.text)
+    square = cells[(cells["source"] == "debian-5.10") & (cells["destination"] == "debian-7.3")]
+    good = (square["verdict"] == str(Verdict.COMPATIBLE)).sum()
+    assert f"{good}/{len(square)}" in page.text
 
 
 def test_page_shows_where_a_kernel_came_from(tmp_path: Path) -> None:
@@ -182,16 +193,22 @@ def test_page_shows_where_a_kernel_came_from(tmp_path: Path) -> None:
     write_reports(ledgers.write_run(tmp_path, [ledgers.attempt(FORWARD)], facts=facts))
     assert schema.check_run(tmp_path) == []
     shown = Page((tmp_path / "index.html").read_text("utf-8")).text
-    assert "package linux-binary linux-modules, suite bullseye, sha256 (config c0ffee)" in shown
+    for told in ("package", "linux-binary", "linux-modules", "bullseye", "c0ffee"):
+        assert told in shown
 
 
-def test_page_policy_holds_exactly_its_style(run: Path) -> None:
+def test_page_policy_holds_exactly_its_style_and_script(run: Path) -> None:
     write_reports(run)
     text = (run / "index.html").read_text("utf-8")
-    style = re.search(r"<style>(.*?)</style>", text, re.S)
-    assert style
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    assert f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'" in text
+    policy = ["default-src 'none'"]
+    for kind, start in (("style-src", "<style>"), ("script-src", "<script>")):
+        assert text.count(start) == 1
+        inner = text.partition(start)[2].partition(f"</{start[1:]}")[0]
+        digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+        policy.append(f"{kind} 'sha256-{digest}'")
+    assert f'content="{"; ".join([*policy, "img-src data:", "base-uri", "form-action"])}' in text.replace(
+        "base-uri 'none'", "base-uri"
+    ).replace("form-action 'none'", "form-action")
 
 
 @pytest.mark.parametrize("text", ledgers.HOSTILE, ids=range(len(ledgers.HOSTILE)))
@@ -213,11 +230,12 @@ def test_hostile_text_is_shown_and_never_obeyed(tmp_path: Path, text: str) -> No
         assert line.isprintable()
     raw = (run / "index.html").read_bytes()
     page = Page(raw.decode("utf-8"))
-    assert len(raw) < 100_000
-    assert page.tags.isdisjoint({"script", "img"})
+    assert len(raw) < 250_000
+    assert "img" not in page.tags
+    assert page.scripts == 2
     assert "onerror" not in page.attributes
     assert all(char.isprintable() or char == "\n" for char in page.text)
-    assert all(link.startswith(("#", "./")) for link in page.links)
+    assert all(link.startswith(("#", "./", "data:image/svg+xml,")) for link in page.links)
     assert not any(".." in link for link in page.links)
     (record,) = json.loads((run / "matrix.json").read_bytes())["cells"]
     assert record["error"] == f"Error (criu/x.c:1): {text}"
@@ -247,7 +265,7 @@ def test_empty_and_half_finished_runs_are_reported(tmp_path: Path) -> None:
     with (half / "results.jsonl").open("a") as file:
         file.write('{"schema": 1, "ce')
     assert "1 of 150 cells: 1 pass  (the run has not finished)" in write_reports(half).text()
-    assert "149 of 150 planned cells have no result." in (half / "index.html").read_text()
+    assert "149 have no result" in (half / "index.html").read_text()
     assert schema.check_run(half) == []
 
 

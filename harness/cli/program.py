@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import harness
-from harness.cli import doctor, kernels, reports, repro, run, scenarios, surface, upstream
+from harness.cli import doctor, kernels, publish, reports, repro, run, scenarios, surface, upstream
 from harness.cli.trouble import tell, tell_bug
 from harness.errors import HarnessError
 
@@ -32,6 +32,8 @@ app.command("scenarios")(scenarios.scenarios)
 app.command("show")(reports.show)
 app.command("repro")(repro.repro)
 app.command("report")(reports.report)
+app.command("publish")(publish.publish)
+app.command("serve")(publish.serve)
 app.command("upstream")(upstream.upstream)
 app.add_typer(surface.app, name="surface")
 

@@ -77,6 +77,18 @@ NEEDS: tuple[Need, ...] = (
 )
 
 
+_MORE = (
+    "64BIT X86_5LEVEL X86_USER_SHADOW_STACK X86_VSYSCALL_EMULATION LEGACY_VSYSCALL_NONE LEGACY_VSYSCALL_XONLY "
+    "COMPAT_VDSO GENERIC_VDSO_TIME_NS VGETRANDOM RSEQ MEMBARRIER SECCOMP SECCOMP_FILTER AUDIT USER_NS CGROUPS MEMCG "
+    "CGROUP_BPF BPF_SYSCALL TRANSPARENT_HUGEPAGE HUGETLBFS ANON_VMA_NAME SHMEM MEMFD_CREATE AIO IO_URING "
+    "POSIX_TIMERS POSIX_MQUEUE SYSVIPC KCMP PIDFD FUTEX OVERLAY_FS AUTOFS_FS UNIX INET MPTCP IP_UDPLITE "
+    "SECURITY_APPARMOR SECURITY_SELINUX LSM SECURITY_YAMA LOCKDOWN_LSM KASAN LOCKDEP PROVE_LOCKING UBSAN "
+    "DEBUG_ATOMIC_SLEEP PREEMPT PREEMPT_VOLUNTARY PREEMPT_DYNAMIC PREEMPT_LAZY HZ NO_HZ_FULL"
+)
+MATTERS = frozenset(_MORE.split()) | {option for need in NEEDS for option in need.options}
+"""Options that what CRIU saves depends on, or that can turn a kernel's behaviour there."""
+
+
 def read_options(config_text: str) -> dict[str, str]:
     """The options that are set, without `CONFIG_`: `{"UNIX": "y", "TUN": "m", "NR_CPUS": "512", ...}`."""
     matches = (_LINE.match(line) for line in config_text.splitlines())
@@ -89,9 +101,13 @@ def shortcomings(config_text: str, *, modules: bool = True) -> list[str]:
     `modules` tells whether its modules come with it: without them, `=m` is as good as off.
     Options that did not exist yet in the kernel's release are not missed.
     """
-    options = read_options(config_text)
     header = _HEADER.search(config_text)
     release = (int(header["major"]), int(header["minor"])) if header else _NEWEST
+    return lacking(read_options(config_text), release, modules=modules)
+
+
+def lacking(options: Mapping[str, str], release: tuple[int, ...], *, modules: bool = True) -> list[str]:
+    """The same for options as `read_options` gives them; `release` are its first two numbers."""
     found = []
     for need in NEEDS:
         state = _state(need, options, modules=modules)
@@ -99,6 +115,11 @@ def shortcomings(config_text: str, *, modules: bool = True) -> list[str]:
             verb = "are" if len(need.options) > 1 else "is"
             found.append(f"{need.name} {verb} {state}: {need.consequence}")
     return found
+
+
+def telling(options: Mapping[str, str]) -> dict[str, str]:
+    """Of a kernel's options those of `MATTERS`, by name; `n` for what is off."""
+    return {name: options.get(name, "n") for name in sorted(MATTERS)}
 
 
 def _state(need: Need, options: Mapping[str, str], *, modules: bool) -> str | None:

@@ -263,6 +263,7 @@ class Conductor:
             signature=normalize(told.error) if told.error else None,
             seconds=dict(story.seconds),
             image_bytes=story.image_bytes,
+            dump_seconds=story.dump_seconds,
             criu=lab.images[cell.userland].criu_version,
             accelerator=lab.hardware.accelerator,
             cpu=lab.hardware.cpu,

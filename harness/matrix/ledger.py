@@ -46,6 +46,8 @@ class Attempt:
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds by phase, and `guest` for what ran inside the guest."""
     image_bytes: int | None = None
+    dump_seconds: float | None = None
+    """Seconds that the dump of this checkpoint ran inside the guest; None if none was made, or nobody wrote it down."""
     criu: str | None = None
     accelerator: str = "tcg"
     cpu: str = ""

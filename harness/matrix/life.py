@@ -75,6 +75,7 @@ class Story:
     failure: BaseException | None = None
     checkpoint: Checkpoint | None = None
     image_bytes: int | None = None
+    dump_seconds: float | None = None
 
     @property
     def reason(self) -> Reason | None:
@@ -238,6 +239,7 @@ def _dump(lab: Lab, site: Site, story: Story, reference: Subject, workload: Work
         data = story.directory / "checkpoint.tar"
         site.pack(data)
         story.image_bytes = images_size(data)
+        story.dump_seconds = done.seconds
         manifest = Manifest(
             origin=lab.origin(story.task.userland, story.task.scenario, story.task.source),
             sha256=sha256_of(data),
@@ -260,6 +262,7 @@ def _restore(lab: Lab, site: Site, story: Story, reference: Subject, checkpoint:
     _require_options(site, (*scenario.criu, *scenario.restore))
     with story.during(Phase.TRANSFER):
         story.image_bytes = checkpoint.manifest.image_bytes
+        story.dump_seconds = checkpoint.manifest.dump_seconds
         site.tune(scenario.sysctls)
         site.insert(checkpoint)
     with story.during(Phase.RESTORE):

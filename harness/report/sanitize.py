@@ -17,6 +17,7 @@ _UNSAFE = re.compile(
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: what drives a terminal, ESC and the 8-bit CSI among them
     "\xad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u180e"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, bidi, line and paragraph ends
+    "\ufffe\uffff"  # no characters at all, and no XML takes them
     "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0001\U000e0020-\U000e007f"
     "\ud800-\udfff"  # lone surrogates: bytes that were not UTF-8, and no file or terminal takes them
@@ -46,3 +47,8 @@ def visible(text: str, limit: int | None = LINE) -> str:
 def visible_lines(text: str, limit: int | None = LINE) -> list[str]:
     """The same for text of several lines, with `limit` for each; only `\\n` and `\\r\\n` end a line."""
     return [visible(line.removesuffix("\r"), limit) for line in text.split("\n")]
+
+
+def slug(text: str, limit: int = 120) -> str:
+    """A name for a folder: what a file system and a shell take as one plain word, never hidden, never `..`."""
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", text).strip("-.")[:limit].rstrip("-.") or "report"

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import ConfigError
 from harness.matrix.cell import Cell
 from harness.matrix.ledger import Attempt
+from harness.report.excerpt import excerpt
 from harness.report.rundir import Run, load
-from harness.report.sanitize import visible, visible_lines
+from harness.report.sanitize import visible
 from harness.report.terminal import GLYPHS
 from harness.report.verdicts import judge
-from harness.verdict.signature import first_error
 from harness.verdict.verdict import Judgement
-
-_AROUND = 6
-"""Lines of a CRIU log before the first true error; as many stand behind it."""
-_TAIL = 20
-_READ = 32 << 20
-"""Bytes of a log that are read at most."""
-_LINE_SHOWN = 300
 
 
 def show(run_dir: Path, name: str) -> str:
@@ -94,40 +86,15 @@ def _attempt(run: Run, attempt: Attempt) -> Iterator[str]:
         there = "" if run.log(path) else "  (not there)"
         yield f"  {visible(f'{name} log', 40):<12}{visible(str(run.directory / path))}{there}"
     for name, path in attempt.logs.items():
-        yield from _excerpt(name, run.log(path))
+        yield from _excerpt(attempt, name, run.log(path))
 
 
-def _excerpt(name: str, path: Path | None) -> Iterator[str]:
-    """What is worth reading at once: commands, what surrounds CRIU's error, the end of anything else."""
-    if path is None:
+def _excerpt(attempt: Attempt, name: str, path: Path | None) -> Iterator[str]:
+    """What is worth reading at once."""
+    found = excerpt(name, path, attempt.error)
+    if found is None:
         return
-    text = _read(path)
-    lines = visible_lines(text.rstrip("\n"), _LINE_SHOWN)
-    if not text.strip():
-        return
-    error = first_error(text)
     yield ""
-    title = f"  --- {visible(name, 40)}"
-    if "command" in name:
-        yield title
-        chosen, marked = lines[:_TAIL], None
-    elif error is not None:
-        marked = next((i for i, line in enumerate(text.split("\n")) if error in line), len(lines) - 1)
-        start = max(0, marked - _AROUND)
-        chosen, marked = lines[start : marked + _AROUND + 1], marked - start
-        yield f"{title}, around the first true error (line {start + marked + 1} of {len(lines)})"
-    else:
-        chosen, marked = lines[-_TAIL:], None
-        yield f"{title}, its end ({len(lines)} lines)"
-    for number, line in enumerate(chosen):
-        yield f"  {'>' if number == marked else '|'} {line}"
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _READ))
-            return file.read(_READ).decode("utf-8", "replace")
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+    yield f"  --- {found.title}"
+    for number, line in enumerate(found.lines):
+        yield f"  {'>' if number == found.marked else '|'} {line}"

@@ -17,6 +17,7 @@ import psutil
 
 import harness
 from harness.errors import ConfigError, HostError
+from harness.kernels.kconfig import telling
 from harness.matrix.lab import Lab
 from harness.session.selection import Selection
 from harness.suites import zdtm
@@ -154,13 +155,14 @@ def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started:
 
 
 def _kernel(lab: Lab, label: str) -> dict[str, Any]:
-    kernel = lab.kernels[label]
+    kernel, options = lab.kernels[label], lab.options.get(label)
     return {
         "label": label,
         "release": kernel.release,
         "version": kernel.version,
         "sha256": kernel.sha256,
         "provenance": asdict(kernel.provenance),
+        **({} if options is None else {"options": telling(options)}),
     }
 
 

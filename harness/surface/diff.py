@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.surface.catalogue import Catalogue, Entry, load
@@ -24,7 +24,8 @@ class Kind(StrEnum):
 
 _BAD_ARGUMENT = {"EFAULT", "EBADF", "EINVAL"}
 """Which of several bad arguments a call looks at first is nobody's interface."""
-_BACK = {Kind.VANISHED: Kind.APPEARED, Kind.APPEARED: Kind.VANISHED}
+BACK = {Kind.VANISHED: Kind.APPEARED, Kind.APPEARED: Kind.VANISHED}
+"""What a change is called the other way round, where that has another name."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Change:
     after: Finding
     breaking: bool
     """Whether the newer of the two kernels may break what relied on the older one."""
+
+    def reversed(self) -> Change:
+        """The same from the newer kernel to the older one: what it may break stays."""
+        return replace(self, kind=BACK.get(self.kind, self.kind), before=self.after, after=self.before)
 
     @property
     def gained(self) -> tuple[str, ...]:
@@ -85,10 +90,8 @@ def compare(before: Record, after: Record, catalogue: Catalogue | None = None) -
         if second is None or second == first:
             continue
         older, newer = (second, first) if backward else (first, second)
-        kind = _kind(catalogue[id], older, newer)
-        breaking = _is_breaking(catalogue[id], kind, older, newer)
-        shown = _BACK.get(kind, kind) if backward else kind
-        changes.append(Change(catalogue[id], shown, first, second, breaking))
+        step = change(catalogue[id], older, newer)
+        changes.append(step.reversed() if backward else step)
     shared = [name for name in before.criu if name in after.criu]
     return Difference(
         before,
@@ -97,6 +100,12 @@ def compare(before: Record, after: Record, catalogue: Catalogue | None = None) -
         tuple(changes),
         {name: found for name in shared if (found := _features(before, after, name))},
     )
+
+
+def change(entry: Entry, older: Finding, newer: Finding) -> Change:
+    """What it means that an interface's finding is one thing on an older kernel and another on a newer one."""
+    kind = _kind(entry, older, newer)
+    return Change(entry, kind, older, newer, _is_breaking(entry, kind, older, newer))
 
 
 def _kind(entry: Entry, older: Finding, newer: Finding) -> Kind:

@@ -25,7 +25,8 @@ from harness.upstream import compare, issue
 from harness.upstream.evidence import KernelFacts
 from harness.upstream.frontier import Axis
 from harness.upstream.story import Story
-from harness.upstream.text import render, slug
+from harness.report.sanitize import slug
+from harness.upstream.text import render
 
 FILE = "repro.tar.gz"
 _HERE = Path(harness.__file__).parent

@@ -6,20 +6,10 @@ import json
 from dataclasses import dataclass
 
 from harness.cache import Cache, sha256_of
-from harness.kernels.kconfig import NEEDS, read_options
+from harness.kernels.kconfig import MATTERS, read_options
 from harness.kernels.kernel import CONFIG, RECORD
 
 _KIND = "kernels"
-_MORE = (
-    "64BIT X86_5LEVEL X86_USER_SHADOW_STACK X86_VSYSCALL_EMULATION LEGACY_VSYSCALL_NONE LEGACY_VSYSCALL_XONLY "
-    "COMPAT_VDSO GENERIC_VDSO_TIME_NS VGETRANDOM RSEQ MEMBARRIER SECCOMP SECCOMP_FILTER AUDIT USER_NS CGROUPS MEMCG "
-    "CGROUP_BPF BPF_SYSCALL TRANSPARENT_HUGEPAGE HUGETLBFS ANON_VMA_NAME SHMEM MEMFD_CREATE AIO IO_URING "
-    "POSIX_TIMERS POSIX_MQUEUE SYSVIPC KCMP PIDFD FUTEX OVERLAY_FS AUTOFS_FS UNIX INET MPTCP IP_UDPLITE "
-    "SECURITY_APPARMOR SECURITY_SELINUX LSM SECURITY_YAMA LOCKDOWN_LSM KASAN LOCKDEP PROVE_LOCKING UBSAN "
-    "DEBUG_ATOMIC_SLEEP PREEMPT PREEMPT_VOLUNTARY PREEMPT_DYNAMIC PREEMPT_LAZY HZ NO_HZ_FULL"
-)
-MATTERS = frozenset(_MORE.split()) | {option for need in NEEDS for option in need.options}
-"""Options that what CRIU saves depends on, or that can turn a kernel's behaviour there."""
 
 
 @dataclass(frozen=True)

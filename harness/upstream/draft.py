@@ -12,13 +12,13 @@ from pathlib import Path
 from harness.cache import Cache
 from harness.errors import ConfigError, HostError
 from harness.report.rundir import load
-from harness.report.sanitize import visible
+from harness.report.sanitize import slug, visible
 from harness.report.verdicts import judge
 from harness.upstream import bundle, issue, mail
 from harness.upstream.choose import choose
 from harness.upstream.recipients import Recipients, recipients
 from harness.upstream.story import Story
-from harness.upstream.text import slug
+
 from harness.verdict.known import load as load_known
 
 FOLDER = "upstream"

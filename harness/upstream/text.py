@@ -92,11 +92,6 @@ def plain(value: object) -> str:
     return _MARKUP.sub(r"\\\1", visible(str(value)))
 
 
-def slug(text: str, limit: int = 120) -> str:
-    """A name for a folder: what a file system and a shell take as one plain word, never hidden, never `..`."""
-    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", text).strip("-.")[:limit].rstrip("-.") or "report"
-
-
 def render(template: str, values: Mapping[str, Any]) -> str:
     """A template of `harness/upstream/templates`, filled in."""
     return _environment().get_template(template).render(**values)

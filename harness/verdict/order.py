@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from debian.debian_support import Version
 
@@ -53,12 +53,12 @@ class KernelVersion:
         except ValueError:
             return cls((), _FINAL, version or release)
 
-    @property
+    @cached_property
     def key(self) -> Key:
         """Sorts kernels from oldest to newest; what a vendor added is compared by Debian's rules for versions."""
         return (*self.upstream, Version(_UNKNOWN_CHARACTERS.sub(".", self.vendor).lstrip(".-+") or "0"))
 
-    @property
+    @cached_property
     def upstream(self) -> tuple[tuple[int, ...], int]:
         """The upstream part of the key alone."""
         padded = (*self.numbers, *(0,) * (_NUMBERS - len(self.numbers)))

@@ -75,25 +75,44 @@ _CONSEQUENCE = re.compile(
 _SILENT_CAUSE = re.compile(r"^sockets: Sock(?:e|ec)ts collect procedure family .*: -\d+$")
 
 
+@dataclass(frozen=True)
+class ErrorLine:
+    """Where a log says what went wrong."""
+
+    number: int
+    """Of the line, from 0."""
+    text: str
+    """Without time and pid, cut to `ERROR_LIMIT`."""
+
+
 def first_error(log_text: str) -> str | None:
     """The first true error line of a CRIU log, without time and pid: `Error (criu/vdso.c:381): vdso: ...`.
 
-    None if CRIU reports none. What stands before the line that reports success did no harm; what stands
-    behind it did.
+    None if CRIU reports none.
     """
-    lines = [part for line in log_text.split("\n") for part in _GLUED.split(line) if part]
-    for number, line in enumerate(lines):
-        if _SUCCESS.search(line):
-            lines = lines[number + 1 :]
-            break
+    found = find_error(log_text)
+    return found.text if found else None
+
+
+def find_error(log_text: str) -> ErrorLine | None:
+    """The first true error line and where it stands.
+
+    What stands before the line that reports success did no harm; what stands behind it did.
+    """
+    numbered = enumerate(log_text.split("\n"))
+    lines = [(number, part) for number, line in numbered for part in _GLUED.split(line) if part]
+    done = next((place for place, (_, line) in enumerate(lines) if _SUCCESS.search(line)), -1)
+    lines = lines[done + 1 :]
     consequence = None
-    for number, line in enumerate(lines):
+    for place, (number, line) in enumerate(lines):
         match = _LINE.match(line)
-        if match is None or match["level"] != "Error" or _is_harmless(match, lines[number + 1 :]):
+        following = lines[place + 1][1] if place + 1 < len(lines) else None
+        if match is None or match["level"] != "Error" or _is_harmless(match, following):
             continue
+        error = ErrorLine(number, match["error"].rstrip()[:ERROR_LIMIT])
         if not _CONSEQUENCE.match(match["text"]):
-            return match["error"].rstrip()[:ERROR_LIMIT]
-        consequence = consequence or match["error"].rstrip()[:ERROR_LIMIT]
+            return error
+        consequence = consequence or error
     return consequence and (_silent_cause(lines) or consequence)
 
 
@@ -107,19 +126,19 @@ def error_lines(log_text: str) -> Iterator[str]:
             yield text[:ERROR_LIMIT]
 
 
-def _is_harmless(error: re.Match[str], rest: list[str]) -> bool:
+def _is_harmless(error: re.Match[str], following: str | None) -> bool:
     name = error["file"].rpartition("/")[2]
     for harmless in _HARMLESS:
         if harmless.file == name and harmless.text.match(error["text"]):
-            return harmless.before is None or bool(rest and harmless.before.search(rest[0]))
+            return harmless.before is None or bool(following and harmless.before.search(following))
     return False
 
 
-def _silent_cause(lines: list[str]) -> str | None:
-    for line in lines:
+def _silent_cause(lines: list[tuple[int, str]]) -> ErrorLine | None:
+    for number, line in lines:
         text = _STAMPED.sub("", line).strip()
         if _SILENT_CAUSE.match(text):
-            return text[:ERROR_LIMIT]
+            return ErrorLine(number, text[:ERROR_LIMIT])
     return None
 
 

@@ -1,0 +1,66 @@
+"""What earlier runs say, as far as the page shows it. Whoever asks the history fills it in; a page can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.history.past import PastRun, Sighting, Strip
+from harness.report.charts import RunCounts
+from harness.report.page.looks import BY_RANK
+from harness.report.page.pack import Words, pack
+from harness.report.sanitize import visible
+
+_NEVER = "."
+"""In a strip: the run has no last word on the cell."""
+_NAME = 200
+
+
+@dataclass(frozen=True)
+class Past:
+    """Answers of `harness.history` that go with one run."""
+
+    strips: Mapping[str, Strip] = field(default_factory=dict)
+    """By cell name."""
+    seen: Mapping[str, Sighting] = field(default_factory=dict)
+    """By signature."""
+    trend: Sequence[PastRun] = ()
+    """Oldest first."""
+
+    @property
+    def counts(self) -> list[RunCounts]:
+        """The trend as the pictures take it."""
+        return [RunCounts(run.name, run.began.isoformat(), run.verdicts) for run in self.trend]
+
+    def first_seen(self, signature: str) -> str:
+        """When and in which run a signature was first seen; empty if that is not known."""
+        sighting = self.seen.get(signature)
+        return (
+            ""
+            if sighting is None
+            else f"{sighting.first.began:%Y-%m-%d} in {visible(sighting.first.name, _NAME)}"
+        )
+
+    def as_json(self, cells: Sequence[str]) -> dict[str, Any]:
+        """Runs, distinct strips (a character a run), and which strip each cell has from 1 on; 0 has none."""
+        words, column, runs = Words([""]), [], ()
+        for name in cells:
+            strip = self.strips.get(name)
+            column.append(0 if strip is None else words.place(_letters(strip)))
+            runs = strip.runs if strip is not None and len(strip.runs) > len(runs) else runs
+        fair = next((strip.fair for strip in self.strips.values() if strip.runs == runs), ())
+        return {
+            "runs": [
+                {"name": visible(run.name, _NAME), "began": f"{run.began:%Y-%m-%d %H:%M}", "fair": like}
+                for run, like in zip(runs, fair, strict=True)
+            ],
+            "strips": words.listed,
+            "column": pack(column),
+        }
+
+
+def _letters(strip: Strip) -> str:
+    return "".join(
+        _NEVER if verdict is None else chr(ord("a") + BY_RANK.index(verdict)) for verdict in strip.verdicts
+    )

@@ -1,0 +1,115 @@
+// The text query: `verdict:breakage dst:>=6.16 scenario:tcp* -mode:cold "any text"`.
+// Words of one kind are alternatives, kinds must all hold, `-` means not. Nothing is passed over in silence.
+
+/** A text's words, split at blanks outside quotes. */
+function wordsOf(text) {
+  return text.match(/(?:[^\s"]|"[^"]*"?)+/g) || [];
+}
+
+/** One word: its kind (null for plain text), whether it is a not, its values. */
+function parseWord(word) {
+  const negative = word.length > 1 && word.startsWith("-");
+  const bare = negative ? word.slice(1) : word;
+  const match = /^([A-Za-z_]+):(.*)$/s.exec(bare);
+  if (match === null) return { word, kind: null, negative, values: [unquoted(bare)] };
+  const values = (match[2].match(/(?:[^,"]|"[^"]*"?)+/g) || []).map(unquoted).filter((value) => value !== "");
+  return { word, kind: match[1].toLowerCase(), negative, values };
+}
+
+function unquoted(text) {
+  return text.replace(/"/g, "").trim();
+}
+
+function quoted(text) {
+  return /[\s,"]/.test(text) ? `"${text.replace(/"/g, "")}"` : text;
+}
+
+/** Whether a name is what a value says: the same, one of its words, or what a `*` stands for. */
+function matcher(value) {
+  const plain = (text) => text.toLowerCase().replace(/[\s_]+/g, "-");
+  const wanted = plain(value);
+  if (!wanted.includes("*") && !wanted.includes("?")) return (name) => plain(name) === wanted;
+  const pattern = wanted.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".");
+  const expression = new RegExp(`^${pattern}$`, "s");
+  return (name) => expression.test(plain(name));
+}
+
+/** Whether a value is one of a name's words: `breakage` is one of `cross-kernel breakage`. */
+function wordMatcher(value) {
+  const whole = matcher(value);
+  const wanted = value.toLowerCase();
+  return (name) => whole(name) || name.toLowerCase().split(/[\s-]+/).includes(wanted);
+}
+
+const BEYOND = 1 << 30; // a release comes after all its candidates; `harness/verdict/order.py` has the same
+
+/** A version's place in the kernels' order, or null if it is none. */
+function versionKey(text) {
+  const match = /^v?(\d+(?:\.\d+)*)(?:[~-]?rc(\d+))?$/.exec(text);
+  if (match === null) return null;
+  const numbers = match[1].split(".").map(Number).slice(0, 4);
+  while (numbers.length < 4) numbers.push(0);
+  return [...numbers, match[2] === undefined ? BEYOND : Number(match[2])];
+}
+
+function compareKeys(left, right) {
+  for (let place = 0; place < left.length; place += 1) if (left[place] !== right[place]) return left[place] - right[place];
+  return 0;
+}
+
+const COMPARISONS = {
+  "<": (order) => order < 0,
+  "<=": (order) => order <= 0,
+  ">": (order) => order > 0,
+  ">=": (order) => order >= 0,
+  "=": (order) => order === 0,
+};
+
+/** For a kernel: `{bound, accepts}`. A bound must hold beside other bounds; anything else is an alternative. */
+function kernelMatcher(value) {
+  const comparison = /^(<=|>=|<|>|=)(.*)$/.exec(value);
+  if (comparison !== null) {
+    const key = versionKey(comparison[2]);
+    const holds = COMPARISONS[comparison[1]];
+    return key && { bound: true, accepts: (kernel) => holds(compareKeys(kernel.key, key)) };
+  }
+  const named = matcher(value);
+  const series = /^v?\d+(\.\d+)*$/.test(value) ? value.replace(/^v/, "").split(".").map(Number) : null;
+  return {
+    bound: false,
+    accepts: (kernel) => named(kernel.name) || named(kernel.release) || (series !== null && series.every((number, place) => kernel.key[place] === number)),
+  };
+}
+
+/** What a query selects: `{accepts, words, told}`; `kinds` is what `kindsOf(run)` gives. */
+function compile(text, kinds) {
+  const words = wordsOf(text).map(parseWord);
+  const told = [];
+  const groups = new Map();
+  for (const word of words) {
+    const kind = kinds[word.kind === null ? "text" : word.kind];
+    if (kind === undefined) {
+      told.push(`“${word.kind}:” is no kind of word. There are: ${Object.keys(kinds).filter((name) => !kinds[name].alias && name !== "text").join(", ")}. To look for it as text, put it in quotes.`);
+      continue;
+    }
+    if (word.values.length === 0) told.push(`“${word.word}” has no value.`);
+    for (const value of word.values) addTest(groups, kind, word, value, told);
+  }
+  const tests = [...groups.values()];
+  return { words, told, accepts: (cell) => tests.every((test) => test(cell)) };
+}
+
+function addTest(groups, kind, word, value, told) {
+  const found = kind.select(value);
+  if (typeof found === "string") {
+    told.push(found);
+    if (word.negative) return; // not what does not exist: everything
+  }
+  const { bound, mask } = typeof found === "string" ? { bound: false, mask: null } : found;
+  const key = `${kind.name} ${word.negative ? "not" : bound ? "bound" : "either"}`;
+  // Plain words narrow one another down, as in any search; so do bounds of a version, and everything that is not.
+  const all = word.negative || bound || kind.name === "text";
+  const holds = (cell) => mask !== null && kind.holds(mask, cell) !== word.negative;
+  const before = groups.get(key);
+  groups.set(key, before === undefined ? holds : all ? (cell) => before(cell) && holds(cell) : (cell) => before(cell) || holds(cell));
+}
