@@ -31,7 +31,6 @@ from harness.publish import folder, retention
 from harness.publish.record import Record
 from harness.publish.retention import Rule, keep
 from harness.publish.site import Published, Wishes, plan, publish
-from harness.report.write import write_reports
 from harness.verdict.known import load
 
 KNOWN = cache(load)
@@ -62,7 +61,7 @@ def tried(broken: Sequence[str] = (), **changes: Any) -> list[Attempt]:  # noqa:
 
 
 def night(reports: Path, number: int, broken: Sequence[str] = (), *, name: str = "", **facts: Any) -> Path:  # noqa: ANN401
-    """A finished run with logs and reports, begun `number` nights after the first."""
+    """A finished run with logs and stand-ins for reports, begun `number` nights after the first."""
     began = FIRST + number * DAY
     record = ledgers.run_facts((MOVE.source, MOVE.destination), ("redis", "tcp"), 6)
     stamp = name or f"{began:%Y%m%d-%H%M%S}-beef"
@@ -72,7 +71,9 @@ def night(reports: Path, number: int, broken: Sequence[str] = (), *, name: str =
         for log in attempt.logs.values():
             (run / log).parent.mkdir(parents=True, exist_ok=True)
             (run / log).write_text(f"(00.000001) {SOCKETS}\n")
-    write_reports(run)
+    # stand-ins: to make the true ones takes a hundred times as long
+    for report in ("index.html", "matrix.json", "matrix.csv", "scenarios.md"):
+        (run / report).write_text(f"{report} of {stamp}")
     return run
 
 
