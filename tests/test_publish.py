@@ -204,7 +204,7 @@ def test_the_site_has_every_run_and_says_what_broke(reports: Path, tmp_path: Pat
         "cross-kernel breakage",
     )
     page = (site / "index.html").read_text()
-    assert f"<h1>no new breakages against {second.name}; 5 of 6 cells compatible, 1 fail</h1>" in page
+    assert f"<h1>no new breakage against {second.name}; 5 of 6 cells compatible, 1 fail</h1>" in page
     assert page.index(runs[2]) < page.index(runs[0])
     assert "Pass rate over the last 3 runs" in page
     assert "<code>sockets.c: sockets: Can&#39;t set 1:72 (len 4): Protocol not available</code>" in page
@@ -249,6 +249,20 @@ def test_a_run_without_reports_gets_them_and_one_that_goes_on_is_left_out(
     assert (tmp_path / "site/runs" / run.name / "index.html").is_file()
     assert not (tmp_path / "site/runs" / going_on.name).exists()
     assert any("has not finished" in note and going_on.name in note for note in done.notes)
+
+
+def test_of_a_run_with_its_ledger_alone_the_site_keeps_what_it_has(reports: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    published(reports, site)
+    before = tree(site / "runs")
+    for run in reports.glob("2*"):
+        for path in run.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in ("run.json", "results.jsonl"):
+                path.unlink()
+    assert published(reports, site).written == 0
+    assert tree(site / "runs") == before
 
 
 def test_what_is_no_report_and_no_text_stays_at_home(reports: Path, tmp_path: Path) -> None:

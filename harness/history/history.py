@@ -163,13 +163,13 @@ class History:
         return [_past(row) for row in rows][::-1]
 
     def broke(self, run: PastRun) -> tuple[PastRun | None, tuple[Change, ...]]:
-        """The run before that has most of its cells, and what fails now and did not fail then.
+        """The last run that had finished before and has most of its cells, and what fails now and did not fail then.
 
         The kinds of change are `regression` and `new failure` of `harness.report.compare`.
         """
         number = self._number(run)
         row = self.connection.execute(
-            f"SELECT {_RUN} FROM run WHERE problem IS NULL AND (began, folder) < (?, ?) AND 2 * ("
+            f"SELECT {_RUN} FROM run WHERE finished IS NOT NULL AND (began, folder) < (?, ?) AND 2 * ("
             "SELECT COUNT(*) FROM result AS was JOIN result AS now ON now.cell = was.cell AND now.run = ?3"
             " WHERE was.run = run.no) > (SELECT COUNT(*) FROM result WHERE run = ?3)"
             " ORDER BY began DESC, folder DESC LIMIT 1",

@@ -80,7 +80,8 @@ class Entry:
             return self.headline
         new = f"{self.breakages:,}" if self.breakages else "no"
         unlike = ", in unlike conditions" if self.unlike else ""
-        return f"{new} new breakage{'' if self.breakages == 1 else 's'} against {self.against}{unlike}; {self.headline}"
+        plural = "s" if self.breakages > 1 else ""
+        return f"{new} new breakage{plural} against {self.against}{unlike}; {self.headline}"
 
     @property
     def counts(self) -> RunCounts:
