@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +21,7 @@ from xml.etree import ElementTree as ET
 
 import ledgers
 import pytest
+from html_page import Page
 
 from harness.errors import ConfigError, HarnessError
 from harness.history import index
@@ -101,26 +101,6 @@ def tree(site: Path) -> dict[str, bytes]:
 def record_of(site: Path) -> Record:
     """What the site says of itself to machines."""
     return Record.from_json((site / "history.json").read_text())
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its elements, attributes, links and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 # which runs are kept

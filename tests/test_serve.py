@@ -13,13 +13,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
 import kmatrix_process
 import ledgers
 import pytest
+from html_page import Page
 
 from harness.cli import main
 from harness.errors import ConfigError, Exit, HostError
@@ -193,23 +193,6 @@ def test_ctrl_c_ends_it_well(folder: Path, tmp_path: Path) -> None:
 # a whole site
 
 
-class Links(HTMLParser):
-    """Where a page leads, and the places in it that can be led to."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.anchors: set[str] = set()
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        self.links += [value for name in ("href", "src") if (value := told.get(name))]
-        self.anchors |= {value for name in ("id", "name") if (value := told.get(name))}
-        if tag == "meta" and told.get("http-equiv") == "refresh":
-            self.links.append((told.get("content") or "").partition("url=")[2])
-
-
 def make_site(tmp_path: Path) -> Path:
     """Three runs with true reports and logs, one of them so old that its logs are gone, and a strange name."""
     reports = tmp_path / "reports"
@@ -246,7 +229,7 @@ def test_every_link_of_a_site_leads_somewhere(tmp_path: Path) -> None:
                 continue
             if not headers["content-type"].startswith("text/html"):
                 continue
-            page = Links(body.decode())
+            page = Page(body.decode())
             seen[url] = page.anchors
             for link in page.links:
                 to, fragment = urldefrag(urljoin(url, link))

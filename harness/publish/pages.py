@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.publish.feeds import ATOM_FILE, JSON_FILE, page_of
@@ -15,7 +13,7 @@ from harness.publish.record import FILE as HISTORY
 from harness.publish.record import Entry, Record
 from harness.report.chart_style import CHART_CSS
 from harness.report.charts import pass_rates
-from harness.report.sanitize import visible
+from harness.report.html import environment, policy_hash
 from harness.report.status import Status
 
 _SHOWN = 300
@@ -67,28 +65,17 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401
-    environment = _environment()
-    style = environment.get_template("style.css.j2").render(charts=Markup(CHART_CSS))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    # Ours, not the guest's: the hash in the policy is of exactly this text.
-    return environment.get_template(template).render(
-        style=Markup(style), digest=digest, statuses=[str(status) for status in Status], **values
+    templates = _templates()
+    style = templates.get_template("style.css.j2").render(charts=Markup(CHART_CSS))
+    return templates.get_template(template).render(
+        # Ours, not the guest's: the hash in the policy is of exactly this text.
+        style=Markup(style),
+        style_hash=policy_hash(style),
+        statuses=[str(status) for status in Status],
+        **values,
     )
 
 
 @cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("harness.publish", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401  whatever a template's expression gives
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value, _SHOWN)
-    return "" if value is None else value
+def _templates() -> Environment:
+    return environment("harness.publish", "templates", _SHOWN)
