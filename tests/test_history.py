@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -304,15 +303,38 @@ def test_an_index_of_another_version_is_made_again(tmp_path: Path) -> None:
         assert history.connection.execute("PRAGMA user_version").fetchone() == (index.VERSION,)
 
 
-def test_a_folder_that_cannot_be_written_has_a_history_in_memory(
+def test_where_no_file_can_be_had_the_history_is_in_memory(tmp_path: Path) -> None:
+    nights(tmp_path, passes())
+    (tmp_path / index.FILE).mkdir()  # not even root can open it
+    with History.open(tmp_path) as history:
+        assert history.notes[0].endswith("all runs were read again, and the index was not kept")
+        assert len(history.runs()) == 1
+    assert (tmp_path / index.FILE).is_dir()
+
+
+def test_an_index_that_somebody_else_is_writing_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights(tmp_path, passes())
-    (tmp_path / index.FILE).mkdir()  # not even root can open it
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    History.open(tmp_path).close()
+    monkeypatch.setattr(index, "_PATIENCE", 0.05)
+    other = sqlite3.connect(tmp_path / index.FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
     with History.open(tmp_path) as history:
-        assert history.notes[0].endswith("its history is not kept")
+        assert "locked" in history.notes[0]
         assert len(history.runs()) == 1
+    other.execute("ROLLBACK")
+    other.close()
+    with History.open(tmp_path) as history:
+        assert history.notes == ()
+
+
+def test_two_cells_with_one_name_are_one(tmp_path: Path) -> None:
+    one, other = Cell("a/b", "c", "d", "x", "y"), Cell("a", "b/c", "d", "x", "y")
+    night(tmp_path, 0, [ledgers.attempt(one), ledgers.attempt(other)])
+    with History.open(tmp_path) as history:
+        assert history.notes == ()
+        assert len(history.strip()) == 1
 
 
 def test_a_reader_is_not_disturbed_by_a_writer(tmp_path: Path) -> None:

@@ -354,8 +354,17 @@ def test_foreign_files_are_neither_replaced_nor_removed(reports: Path, tmp_path:
     assert (site / "about.html").read_text() == "mine"
 
 
+def test_a_long_name_is_linked_whole(tmp_path: Path) -> None:
+    run = night(tmp_path / "reports", 0, name="é" * 120)
+    published(tmp_path / "reports", tmp_path / "site")
+    for page, here in (("index.html", tmp_path / "site"), ("latest/index.html", tmp_path / "site/latest")):
+        links = Page((tmp_path / "site" / page).read_text()).links
+        leading = [(here / unquote(link)).resolve() for link in links if "runs/" in link]
+        assert set(leading) == {tmp_path / "site/runs" / run.name / "index.html"}
+
+
 @pytest.mark.parametrize(
-    "name", ["../../../outside", "/etc/passwd", "logs/../../../../outside", "link/outside"]
+    "name", ["runs\0x", "../../../outside", "/etc/passwd", "logs/../../../../outside", "link/outside"]
 )
 def test_a_list_that_was_tampered_with_removes_nothing_outside(
     reports: Path, tmp_path: Path, name: str
@@ -427,7 +436,15 @@ def test_what_is_of_no_use_is_refused(reports: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="no address"):
             published(reports, site, url=url)
     published(reports, site)
-    for text in ("{}", "[]", "x", '{"schema": 2}', '{"schema": 1, "site": "x", "runs": [], "causes": []}'):
+    for text in (
+        "{}",
+        "[]",
+        "x",
+        "7",
+        '{"schema": 2}',
+        '{"schema": 1, "runs": [7]}',
+        '{"schema": 1, "site": "x", "runs": [], "causes": []}',
+    ):
         (site / "history.json").write_text(text)
         with pytest.raises(HarnessError, match=r"history\.json is"):
             published(reports, site)

@@ -54,12 +54,7 @@ class History:
         `leave` is the folder of a run that the caller reads himself: it is not read a second time for the index.
         Raises `OSError` if there is no such folder, `HarnessError` if `known.yaml` is broken.
         """
-        connection, notes = index.connect(reports)
-        try:
-            notes += index.refresh(connection, reports, leave)
-        except BaseException:
-            connection.close()
-            raise
+        connection, notes = index.open_index(reports, leave)
         return cls(reports, tuple(notes), connection)
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ def index(title: str, record: Record, badge: str | None) -> str:
         chart=chart and Markup(chart.svg),  # escaped where it was drawn
         causes=record.causes[:_CAUSES],
         more=max(0, len(record.causes) - _CAUSES),
-        pages={entry.folder: page_of(entry) for entry in record.runs if entry.pages},
+        pages={entry.folder: _link(entry) for entry in record.runs if entry.pages},
         names={entry.folder: entry.name for entry in record.runs},
         badge=badge,
         files={"atom": ATOM_FILE, "json": JSON_FILE, "history": HISTORY},
@@ -43,8 +43,11 @@ def index(title: str, record: Record, badge: str | None) -> str:
 
 
 def forward(page: str) -> str:
-    """A page that leads on to another one, as every static host and a browser without a server can."""
-    return _render("forward.html.j2", page=page)
+    """A page that leads on to another one, as every static host and a browser without a server can.
+
+    `page` is an address whose special characters are quoted.
+    """
+    return _render("forward.html.j2", page=Markup(page))
 
 
 def missing() -> str:
@@ -52,11 +55,16 @@ def missing() -> str:
     return _render("missing.html.j2")
 
 
+def _link(entry: Entry) -> Markup:
+    """Quoted already, and of no use if it were cut."""
+    return Markup(page_of(entry))
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     rate = entry.counts.rate
     return {
         "entry": entry,
-        "page": page_of(entry) if entry.pages else None,
+        "page": _link(entry) if entry.pages else None,
         "began": entry.when.strftime("%Y-%m-%d %H:%M"),
         "took": None if entry.finished is None else str(entry.updated - entry.when).split(".")[0],
         "rate": "" if rate is None else f"{int(rate * 1000) / 10:.1f} %",  # never rounded up to 100 %
