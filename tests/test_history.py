@@ -15,7 +15,7 @@ from typing import Any
 import ledgers
 import pytest
 
-from harness.history import History, flips, index, reading
+from harness.history import History, flips, history, index, reading
 from harness.history.past import PastRun, Strip
 from harness.matrix.cell import Cell, Outcome, Phase
 from harness.matrix.ledger import Attempt
@@ -94,6 +94,15 @@ def test_a_strip_is_the_last_runs_oldest_first(tmp_path: Path) -> None:
         assert history.strip(["trixie/cold/nobody/a→b"])["trixie/cold/nobody/a→b"].verdicts == ()
 
 
+def test_many_cells_are_found_as_few_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nights(tmp_path, [*passes(), *fails(replace(MOVE, scenario="tcp"))], fails())
+    with History.open(tmp_path) as found:
+        few = found.strip([MOVE])
+        monkeypatch.setattr(history, "_MANY", 0)
+        assert found.strip([MOVE]) == few
+        assert len(found.strip()) == 6
+
+
 def test_history_ends_before_a_run_and_leaves_what_the_caller_reads(tmp_path: Path) -> None:
     _, second, third = nights(tmp_path, passes(), fails(), fails())
     with History.open(tmp_path, leave=third) as history:
@@ -152,6 +161,17 @@ def test_what_broke_is_what_fails_and_did_not_in_the_run_before(tmp_path: Path) 
     assert {change.signature for change in changes} == {
         "sockets.c: sockets: Can't set 1:72 (len 4): Protocol not available"
     }
+
+
+def test_a_run_that_was_stopped_is_none_to_compare_with(tmp_path: Path) -> None:
+    night(tmp_path, 0, passes())
+    night(tmp_path, 1, fails(), finished=None)
+    night(tmp_path, 2, fails())
+    with History.open(tmp_path) as history:
+        first, _, third = history.runs()
+        before, changes = history.broke(third)
+        assert before == first
+        assert [change.cell for change in changes] == [str(MOVE)]
 
 
 def test_what_broke_agrees_with_the_comparison_of_the_two_runs(tmp_path: Path) -> None:
