@@ -155,6 +155,10 @@ class Breakage(Model):
         """Whether it fits and would not without the move: a checkpoint of the destination's own is not hit."""
         return self.fits(where) and not self.fits(replace(where, source=where.destination))
 
+    def is_the_destinations(self, where: Circumstances) -> bool:
+        """Whether it fits and hits every restore on the destination: what is restored comes from wherever it will."""
+        return bool(self.destination) and not self.source and self.fits(where)
+
 
 @dataclass(frozen=True)
 class Circumstances:
