@@ -1,7 +1,7 @@
 """Runs whose answers are known beforehand: a checkout with scenarios of the tests' own, and what its cells are judged.
 
-The scenarios beside this module in `proof/` do on purpose what a kernel, CRIU or the lab might do by itself. They are in
-no checkout that a user runs: only a copy made for a test has them.
+The scenarios in `proof/` do on purpose what a kernel, CRIU or the lab might do by itself. They are in no checkout that
+a user runs: only a copy made for a test has them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from kmatrix_process import ROOT
 
 from harness.cache import Cache
 from harness.matrix.cell import Cell, Outcome
-from harness.matrix.ledger import Attempt
+from harness.matrix.ledger import Attempt, final_states, read
 from harness.report.rundir import Run, load
-from harness.report.verdicts import judge
+from harness.report.verdicts import REMEDIES, judge
 from harness.upstream.choose import Case, choose
 from harness.verdict.known import Breakage
 from harness.verdict.known import load as load_known
@@ -53,6 +53,11 @@ class Proof:
         return load(self.directory)
 
     @cached_property
+    def states(self) -> dict[Cell, Attempt]:
+        """The last word of every cell, and of those that were run again with what should help."""
+        return self.run.final | final_states(read(self.directory / REMEDIES))
+
+    @cached_property
     def judgements(self) -> dict[Cell, Judgement]:
         """As the reports have them."""
         return judge(self.run)
@@ -67,16 +72,16 @@ class Proof:
 
     def last(self, scenario: str, source: str, destination: str) -> Attempt:
         """A cell's last word."""
-        return self.run.final[self.cell(scenario, source, destination)]
+        return self.states[self.cell(scenario, source, destination)]
 
     def tries(self, scenario: str, source: str, destination: str) -> list[Outcome]:
         """What each attempt at a cell ended in."""
         cell = self.cell(scenario, source, destination)
         return [attempt.outcome for attempt in self.run.attempts if attempt.cell == cell]
 
-    def baselines(self) -> dict[Cell, Outcome]:
-        """What became of every control without CRIU."""
-        return {cell: last.outcome for cell, last in self.run.final.items() if cell.is_baseline}
+    def baselines(self) -> set[Outcome]:
+        """What became of the controls without CRIU."""
+        return {last.outcome for cell, last in self.states.items() if cell.is_baseline}
 
     def log(self, name: str, scenario: str, source: str, destination: str) -> str:
         """One of the logs of a cell's last attempt."""

@@ -14,6 +14,8 @@ from harness.report.rundir import Run, load
 from harness.report.sanitize import visible, visible_lines
 from harness.report.terminal import GLYPHS
 from harness.report.verdicts import judge
+from harness.verdict.known import Breakage
+from harness.verdict.known import load as load_known
 from harness.verdict.signature import first_error
 from harness.verdict.verdict import Judgement
 
@@ -40,7 +42,9 @@ def show(run_dir: Path, name: str) -> str:
         raise _unknown(run, cell)
     lines = [visible(str(cell)), ""]
     if cell in run.final:
-        lines += [*_judgement(judge(run)[cell]), ""]
+        known = load_known()
+        judgement = judge(run, known)[cell]
+        lines += [*_judgement(judgement, known.entries.get(judgement.known or "")), ""]
     for attempt in attempts:
         lines += [*_attempt(run, attempt), ""]
     if cell not in run.final:
@@ -48,12 +52,15 @@ def show(run_dir: Path, name: str) -> str:
     return "\n".join(lines)
 
 
-def _judgement(judgement: Judgement) -> Iterator[str]:
+def _judgement(judgement: Judgement, known: Breakage | None) -> Iterator[str]:
     yield f"{judgement.verdict}: {visible(judgement.why)}"
     facts = {
         "direction": str(judgement.direction),
         "blame": judgement.blame and str(judgement.blame),
-        "known": judgement.known,
+        "known": known and f"{known.id}: {known.title}",
+        "cause": known and known.cause,
+        "fixed in": known and known.fixed.text,
+        "sources": known and ", ".join(known.sources),
         "looks like": ", ".join(judgement.looks_like),
         "interface": judgement.interface,
         "helps": judgement.remedy,

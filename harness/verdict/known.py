@@ -74,6 +74,12 @@ class Fixed(Model):
     criu: str | None = None
     kernel: str | None = None
 
+    @property
+    def text(self) -> str:
+        """In words, e.g. `CRIU 4.0 and Linux 6.8`; empty if nothing is known to have a fix."""
+        versions = (("CRIU", self.criu), ("Linux", self.kernel))
+        return " and ".join(f"{name} {version}" for name, version in versions if version)
+
 
 class Remedy(Model):
     """What helps until it is fixed."""

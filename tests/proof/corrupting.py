@@ -1,4 +1,4 @@
-"""The shelf, told once it is restored that it is, whereupon it flips a bit of its memory. CRIU has done nothing wrong."""
+"""The shelf, told that it has been restored, whereupon it flips a bit of its memory. CRIU has done nothing wrong."""
 
 from __future__ import annotations
 

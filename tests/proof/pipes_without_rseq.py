@@ -1,4 +1,4 @@
-"""The scenario `pipes` whose C library registers no rseq, so that 5.10 can dump it, too, and is a control like any other."""
+"""The scenario `pipes` without rseq, so that 5.10 can dump it, too, and is a control like any other kernel."""
 
 from __future__ import annotations
 
