@@ -57,10 +57,7 @@ def _judgement(judgement: Judgement, known: Breakage | None) -> Iterator[str]:
     facts = {
         "direction": str(judgement.direction),
         "blame": judgement.blame and str(judgement.blame),
-        "known": known and f"{known.id}: {known.title}",
-        "cause": known and known.cause,
-        "fixed in": known and known.fixed.text,
-        "sources": known and ", ".join(known.sources),
+        **_known(known),
         "looks like": ", ".join(judgement.looks_like),
         "interface": judgement.interface,
         "helps": judgement.remedy,
@@ -70,6 +67,17 @@ def _judgement(judgement: Judgement, known: Breakage | None) -> Iterator[str]:
     for key, value in facts.items():
         if value:
             yield f"  {key:<12}{visible(value)}"
+
+
+def _known(entry: Breakage | None) -> dict[str, str]:
+    if entry is None:
+        return {}
+    return {
+        "known": f"{entry.id}: {entry.title}",
+        "cause": entry.cause,
+        "fixed in": entry.fixed.text,
+        "sources": ", ".join(entry.sources),
+    }
 
 
 def _unknown(run: Run, cell: Cell) -> ConfigError:

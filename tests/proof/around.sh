@@ -1,26 +1,28 @@
 #!/bin/sh
-# What is done on purpose around a restore: around.sh TRICK dump|restore CRIU...
+# What is done on purpose around CRIU: around.sh TRICK dump|restore CRIU...
 set -eu
 trick=$1 step=$2
 shift 2
-[ "$step" = restore ] || exec "$@"
+DUMPED_UNDER=/work/dumped-under
+read -r release </proc/sys/kernel/osrelease
+
+if [ "$step" = dump ]; then
+	echo "$release" >$DUMPED_UNDER
+	exec "$@"
+fi
+read -r before <$DUMPED_UNDER
 
 case $trick in
 tell)
 	"$@"
-	: >/work/restored
+	[ "$before" = "$release" ] || : >/work/restored
 	;;
 crash)
-	read -r release </proc/sys/kernel/osrelease
-	case $release in
-	6.16.*)
-		"$@" &
-		until [ -s /checkpoint/logs/restore.log ]; do :; done
-		# a panic, as from any fault of the kernel's own: `c` of Documentation/admin-guide/sysrq.rst
-		echo c >/proc/sysrq-trigger
-		;;
-	*) exec "$@" ;;
-	esac
+	[ "$before" != "$release" ] || exec "$@"
+	"$@" &
+	until [ -s /checkpoint/logs/restore.log ]; do :; done
+	# a panic, as from any fault of the kernel's own: `c` of Documentation/admin-guide/sysrq.rst
+	echo c >/proc/sysrq-trigger
 	;;
 collide)
 	read -r wanted </checkpoint/pid

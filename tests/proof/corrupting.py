@@ -1,4 +1,7 @@
-"""The shelf, told that it has been restored, whereupon it flips a bit of its memory. CRIU has done nothing wrong."""
+"""The shelf, told that it has come to another kernel, whereupon it flips a bit of its memory.
+
+Kernels and CRIU have done nothing wrong, and nothing but the check notices.
+"""
 
 from __future__ import annotations
 

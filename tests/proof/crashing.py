@@ -1,4 +1,4 @@
-"""The shelf, and around its restore a program that has a kernel from 6.16 on panic as soon as CRIU has begun."""
+"""The shelf, and around CRIU a program that has another kernel than the one of the dump panic during the restore."""
 
 from __future__ import annotations
 
