@@ -197,7 +197,7 @@ def test_without_controls_nothing_is_claimed(
     [
         (Outcome.PASS, None, Verdict.COMPATIBLE, "whole"),
         (Outcome.ERROR, Reason.LAB, Verdict.LAB_ERROR, "lab"),
-        (Outcome.ERROR, Reason.CRIU, Verdict.LAB_ERROR, "lab"),
+        (Outcome.ERROR, Reason.CRIU, Verdict.LAB_ERROR, "a pid that the restore needs was taken under new"),
         (Outcome.FLAKY, Reason.CRIU, Verdict.FLAKY, "tried again"),
         (Outcome.SKIP, Reason.NEED, Verdict.WORKLOAD_NEEDS, "needs"),
         (Outcome.SKIP, Reason.REFUSAL, Verdict.WORKLOAD_NEEDS, "refuses"),

@@ -134,6 +134,7 @@ def test_a_pid_that_was_taken_is_the_labs_own_fault(forward: Proof) -> None:
     """CRIU's words are those of a failed restore; the cell must not be red."""
     found = forward.of("colliding", "6.12", "6.12")
     assert (found.verdict, found.blame, found.known) == (Verdict.LAB_ERROR, Blame.LAB, None)
+    assert "a pid that the restore needs was taken" in found.why
     last = forward.last("colliding", "6.12", "6.12")
     assert (last.outcome, last.phase, last.reason) == (Outcome.ERROR, Phase.RESTORE, Reason.CRIU)
     assert "Restoring FAILED" in forward.log("restore", "colliding", "6.12", "6.12")

@@ -107,7 +107,7 @@ def _attempt(run: Run, attempt: Attempt) -> Iterator[str]:
             yield f"  {key:<12}{visible(value)}"
     for name, path in attempt.logs.items():
         there = "" if run.log(path) else "  (not there)"
-        yield f"  {visible(f'{name} log', 40):<12}{visible(str(run.directory / path))}{there}"
+        yield f"  {visible(f'{name} log', 40):<13}{visible(str(run.directory / path))}{there}"
     for name, path in attempt.logs.items():
         yield from _excerpt(name, run.log(path))
 

@@ -126,6 +126,12 @@ def _without_controls(cell: Cell, attempt: Attempt) -> _Finding | None:
         case Outcome.PASS:
             said = "the workload runs" if cell.is_baseline else "the state arrived whole"
             return _Finding(Verdict.COMPATIBLE, f"{said}.")
+        case Outcome.ERROR if attempt.reason is Reason.CRIU:
+            # the one failure of CRIU that the ledger has as an error (`harness.matrix.life`)
+            return _Finding(
+                Verdict.LAB_ERROR,
+                f"a pid that the restore needs was taken under {cell.destination}, which is the lab's to keep free.",
+            )
         case Outcome.ERROR:
             return _Finding(Verdict.LAB_ERROR, f"the lab itself failed in phase {attempt.phase}.")
         case Outcome.FLAKY:
