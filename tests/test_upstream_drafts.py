@@ -324,8 +324,8 @@ def test_the_last_words_of_a_kernel_that_died_are_those_on_its_console(tmp_path:
     run = runs.write(tmp_path / "run", list(runs.attempts(error=words, reason=Reason.KERNEL)))
     for path in run.glob(f"logs/*/*/*/{runs.BAD}/*/dmesg.log"):
         path.unlink()
-        said = "[ 1.0] before\nKMATRIX-READY\n[ 7.1] Kernel panic - not syncing: Fatal exception\n[ 7.2]  do_it+0x1/0x2\n"
-        path.with_name("console.log").write_text(said)
+        said = "[ 7.1] Kernel panic - not syncing: Fatal exception\n[ 7.2]  do_it+0x1/0x2\n"
+        path.with_name("console.log").write_text(f"[ 1.0] before\nKMATRIX-READY\n{said}")
     text = message(write(request(run, tmp_path))).get_content()
     said = text.partition("What the kernel said meanwhile:")[2].partition("Practical impact")[0]
     assert said.split("\n") == [
