@@ -15,7 +15,10 @@ from tabulate import tabulate
 from benchmarks.measure import ROOT, Measured, restores, run, surface, wall, without_boots
 
 _SMALL = ("--kernels", "debian-6.1,debian-6.12", "--scenarios", "threads,pipes")
-_EIGHT = ("--kernels", "debian-5.10,debian-6.1*,debian-6.12,debian-6.16,debian-6.17,debian-6.18,debian-7.3")
+_EIGHT = (
+    "--kernels",
+    "debian-5.10,debian-6.1-oldest,debian-6.1,debian-6.12,debian-6.16,debian-6.17,debian-6.18,debian-7.3",
+)
 _PAIR = ("--kernels", "debian-6.1,debian-6.12")
 
 Row = tuple[str, float, str, str]
