@@ -8,10 +8,14 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks.measure import Measured, restores, run, wall, without_boots
+from benchmarks.measure import Measured, restores, run, surface, wall, without_boots
 from benchmarks.results import write_down
 
 _SMALL = ("--kernels", "debian-6.1,debian-6.12", "--scenarios", "threads,pipes")
+_EIGHT = (
+    "--kernels",
+    "debian-5.10,debian-6.1-oldest,debian-6.1,debian-6.12,debian-6.16,debian-6.17,debian-6.18,debian-7.3",
+)
 _PAIR = ("--kernels", "debian-6.1,debian-6.12")
 
 Row = tuple[str, float, str, str]
@@ -23,7 +27,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kmatrix-bench-") as name:
         base = Path(name)
         run(base / "warm", "--profile", "quick", "-k", "baseline and threads")
-        rows = [*_quick(run(base / "quick", "--profile", "quick")), *_isolation(base), *_slots(base)]
+        rows = [
+            *_quick(run(base / "quick", "--profile", "quick")),
+            *_isolation(base),
+            *_slots(base),
+            *_surface(base),
+        ]
     print(tabulate(rows, headers=HEAD, floatfmt=".2f"))
     write_down(HEAD, rows)
 
@@ -62,6 +71,11 @@ def _slots(base: Path) -> list[Row]:
         ("2 kernels, 6 scenarios, 2 slots", two.seconds, "s", ""),
         ("  1 slot / 2 slots", one.seconds / two.seconds, "x", "1.7 or more"),
     ]
+
+
+def _surface(base: Path) -> list[Row]:
+    surface(base / "warm-surface", *_EIGHT)
+    return [("kmatrix surface, 8 kernels", surface(base / "surface", *_EIGHT), "s", "under 60")]
 
 
 if __name__ == "__main__":

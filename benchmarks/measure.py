@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -51,6 +54,24 @@ def run(directory: Path, *arguments: str) -> Measured:
             log.seek(0)
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{log.read()[-2000:]}")
     return measured
+
+
+def surface(directory: Path, *arguments: str) -> float:
+    """Seconds of `kmatrix surface` over kernels that it has never seen: an argument of their own makes them new.
+
+    In a checkout of its own, so that no record with that argument stays. Raises `subprocess.CalledProcessError`.
+    """
+    directory.mkdir()
+    (directory / "scenarios").symlink_to(ROOT / "scenarios")
+    shutil.copy(ROOT / "conftest.py", directory)
+    settings = (ROOT / "kernels.yaml").read_text()
+    new = f"kernel_args: [kmatrix.bench={secrets.token_hex(4)}, "
+    (directory / "kernels.yaml").write_text(settings.replace("kernel_args: [", new, 1))
+    started = time.monotonic()
+    command = [sys.executable, "-m", "harness", "surface", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True)
+    return time.monotonic() - started
 
 
 def _sample(pid: int, measured: Measured, most: dict[int, int]) -> None:

@@ -19,7 +19,8 @@ from rich.cells import cell_len
 
 from harness.errors import ConfigError, HarnessError
 from harness.matrix import schema
-from harness.matrix.cell import Cell, Outcome, Phase
+from harness.matrix.cell import Cell, Outcome, Phase, Reason
+from harness.matrix.ledger import KernelIdentity
 from harness.report import frames, rundir, terminal
 from harness.report.show import show
 from harness.report.write import summarise, write_reports
@@ -317,6 +318,24 @@ def test_show_has_the_evidence(tmp_path: Path) -> None:
     assert "| criu restore -v4 -D /work/img" in text
     assert "6.12.48-cloud-amd64 (6.12.117-1) sha256 0" in text
     assert f"{run}/no  (not there)" in text
+
+
+def test_show_says_what_is_known_of_a_cell(tmp_path: Path) -> None:
+    udplite = "sockets: Sockects collect procedure family AF_INET proto IPPROTO_UDPLITE: -2"
+    cell = Cell("trixie", "cold", "redis", "new", "new")
+    newest = KernelIdentity("7.3.4+deb13-cloud-amd64", "7.3.4-1", "e" * 64)
+    red = ledgers.attempt(
+        cell,
+        Outcome.FAIL,
+        phase=Phase.DUMP,
+        reason=Reason.CRIU,
+        error=udplite,
+        kernels={"source": newest, "destination": newest},
+    )
+    text = show(ledgers.write_run(tmp_path, [red]), str(cell))
+    assert "  known       udplite-diag: UDP-Lite is gone from sock_diag\n" in text
+    assert "  fixed in    CRIU 4.2.1\n" in text
+    assert "  sources     criu#3002, " in text
 
 
 def test_show_reads_nothing_outside_the_run(tmp_path: Path) -> None:

@@ -319,6 +319,20 @@ def test_a_state_that_changes_is_told_to_both(tmp_path: Path) -> None:
     assert "#regzbot introduced: v6.12..v7.3" in text
 
 
+def test_the_last_words_of_a_kernel_that_died_are_those_on_its_console(tmp_path: Path) -> None:
+    words = "the guest's kernel reports: Kernel panic - not syncing: Fatal exception"
+    run = runs.write(tmp_path / "run", list(runs.attempts(error=words, reason=Reason.KERNEL)))
+    for path in run.glob(f"logs/*/*/*/{runs.BAD}/*/dmesg.log"):
+        path.unlink()
+        said = "[ 7.1] Kernel panic - not syncing: Fatal exception\n[ 7.2]  do_it+0x1/0x2\n"
+        path.with_name("console.log").write_text(f"[ 1.0] before\nKMATRIX-READY\n{said}")
+    text = message(write(request(run, tmp_path))).get_content()
+    said = text.partition("What the kernel said meanwhile:")[2].partition("Practical impact")[0]
+    assert said.split("\n") == [
+        "", "", " [ 7.1] Kernel panic - not syncing: Fatal exception", " [ 7.2]  do_it+0x1/0x2", "", "",
+    ]  # fmt: skip
+
+
 def test_logs_that_are_too_long_for_an_issue_are_attached(tmp_path: Path) -> None:
     run = runs.write(tmp_path / "run", list(runs.attempts()))
     for log in (run / "logs").rglob("2/restore.log"):

@@ -115,6 +115,23 @@ def test_a_diagonal_that_cannot_be_dumped_for_another_reason_says_nothing_of_res
     assert found.settle is None
 
 
+def test_what_is_known_to_hit_every_restore_there_needs_no_diagonal_to_say_so(known: KnownBreakages) -> None:
+    """Debian 12's CRIU on 5.10: the diagonal cannot be dumped, and no restore there survives."""
+    cell, own = move("new", "5.10"), red(move("5.10", "5.10"), Phase.DUMP, RESEQ)
+    killed = "Error (criu/cr-restore.c:1499): 20003 killed by signal 11: Segmentation fault"
+    failure = said(cell, Outcome.FAIL, Phase.RESTORE, Reason.CRIU, killed, criu="3.17.1")
+    for controls in ([own], [], [own, said(move("new", "new"))]):
+        found = judge(known, [*controls, failure], cell)
+        assert (found.verdict, found.known) == (Verdict.DESTINATION_BROKEN, "rseq-area-kept")
+        assert "is known to hit every restore under 5.10" in found.why
+        assert found.settle is None
+    # a diagonal that passes says otherwise, and so does a CRIU that is not known for it
+    passed = judge(known, [said(move("new", "new")), said(move("5.10", "5.10")), failure], cell)
+    assert passed.verdict is Verdict.BACKWARD_ONLY
+    newer = said(cell, Outcome.FAIL, Phase.RESTORE, Reason.CRIU, killed)
+    assert judge(known, [own, newer], cell).verdict is Verdict.UNDETERMINED
+
+
 def test_a_source_that_cannot_be_dumped_is_broken_and_nothing_else_matters(known: KnownBreakages) -> None:
     cell = move("5.10", "new")
     found = judge(known, [red(cell, Phase.DUMP, RESEQ)], cell)
@@ -180,7 +197,7 @@ def test_without_controls_nothing_is_claimed(
     [
         (Outcome.PASS, None, Verdict.COMPATIBLE, "whole"),
         (Outcome.ERROR, Reason.LAB, Verdict.LAB_ERROR, "lab"),
-        (Outcome.ERROR, Reason.CRIU, Verdict.LAB_ERROR, "lab"),
+        (Outcome.ERROR, Reason.CRIU, Verdict.LAB_ERROR, "a pid that the restore needs was taken under new"),
         (Outcome.FLAKY, Reason.CRIU, Verdict.FLAKY, "tried again"),
         (Outcome.SKIP, Reason.NEED, Verdict.WORKLOAD_NEEDS, "needs"),
         (Outcome.SKIP, Reason.REFUSAL, Verdict.WORKLOAD_NEEDS, "refuses"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Lab:
     """By userland, kernel label and name: what `criu check --feature` said, once a guest has been asked."""
     visitors: list[Visitor] = field(default_factory=list)
     """Called with every guest that was just booted and snapshot, before it is used."""
+    booted: Iterator[int] = field(default_factory=itertools.count)
+    """Numbers of guests, for their names; shared with a lab that is made of this one."""
     criu_options: dict[str, frozenset[str]] = field(default_factory=dict)
     """By image: the options that its CRIU knows, once a guest has been asked."""
 

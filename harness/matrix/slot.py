@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -28,7 +27,6 @@ class Slot:
         self._lab = lab
         self._room = room
         self._sites: OrderedDict[Key, Site] = OrderedDict()
-        self._serial = itertools.count()
 
     @property
     def booted(self) -> frozenset[Key]:
@@ -84,7 +82,7 @@ class Slot:
 
     def _boot(self, key: Key) -> Site:
         userland, kernel = key
-        return self._lab.site(userland, kernel, f"{self.number}-{next(self._serial)}")
+        return self._lab.site(userland, kernel, f"{self.number}-{next(self._lab.booted)}")
 
     def _make_room(self) -> None:
         while len(self._sites) >= self._room:

@@ -14,6 +14,8 @@ from harness.report.rundir import Run, load
 from harness.report.sanitize import visible
 from harness.report.terminal import GLYPHS
 from harness.report.verdicts import judge
+from harness.verdict.known import Breakage
+from harness.verdict.known import load as load_known
 from harness.verdict.verdict import Judgement
 
 
@@ -32,7 +34,9 @@ def show(run_dir: Path, name: str) -> str:
         raise _unknown(run, cell)
     lines = [visible(str(cell)), ""]
     if cell in run.final:
-        lines += [*_judgement(judge(run)[cell]), ""]
+        known = load_known()
+        judgement = judge(run, known)[cell]
+        lines += [*_judgement(judgement, known.entries.get(judgement.known or "")), ""]
     for attempt in attempts:
         lines += [*_attempt(run, attempt), ""]
     if cell not in run.final:
@@ -40,12 +44,12 @@ def show(run_dir: Path, name: str) -> str:
     return "\n".join(lines)
 
 
-def _judgement(judgement: Judgement) -> Iterator[str]:
+def _judgement(judgement: Judgement, known: Breakage | None) -> Iterator[str]:
     yield f"{judgement.verdict}: {visible(judgement.why)}"
     facts = {
         "direction": str(judgement.direction),
         "blame": judgement.blame and str(judgement.blame),
-        "known": judgement.known,
+        **_known(known),
         "looks like": ", ".join(judgement.looks_like),
         "interface": judgement.interface,
         "helps": judgement.remedy,
@@ -55,6 +59,17 @@ def _judgement(judgement: Judgement) -> Iterator[str]:
     for key, value in facts.items():
         if value:
             yield f"  {key:<12}{visible(value)}"
+
+
+def _known(entry: Breakage | None) -> dict[str, str]:
+    if entry is None:
+        return {}
+    return {
+        "known": f"{entry.id}: {entry.title}",
+        "cause": entry.cause,
+        "fixed in": entry.fixed.text,
+        "sources": ", ".join(entry.sources),
+    }
 
 
 def _unknown(run: Run, cell: Cell) -> ConfigError:
@@ -84,7 +99,7 @@ def _attempt(run: Run, attempt: Attempt) -> Iterator[str]:
             yield f"  {key:<12}{visible(value)}"
     for name, path in attempt.logs.items():
         there = "" if run.log(path) else "  (not there)"
-        yield f"  {visible(f'{name} log', 40):<12}{visible(str(run.directory / path))}{there}"
+        yield f"  {visible(f'{name} log', 40):<13}{visible(str(run.directory / path))}{there}"
     for name, path in attempt.logs.items():
         yield from _excerpt(attempt, name, run.log(path))
 

@@ -106,13 +106,8 @@ def _of_the_kernels(evidence: Evidence) -> Iterator[str]:
 
 def _of_what_is_known(evidence: Evidence) -> Iterator[str]:
     known, blame = evidence.known, evidence.judgement.blame
-    if known is not None and (known.fixed.criu or known.fixed.kernel):
-        fixed = [
-            f"{name} {version}"
-            for name, version in (("CRIU", known.fixed.criu), ("Linux", known.fixed.kernel))
-            if version
-        ]
-        yield f"known and fixed: it is {known.id} ({known.title}), fixed in {' and '.join(fixed)}"
+    if known is not None and known.fixed.text:
+        yield f"known and fixed: it is {known.id} ({known.title}), fixed in {known.fixed.text}"
     if blame in _NOT_UPSTREAM and evidence.judgement.verdict is not Verdict.BACKWARD_ONLY:
         yield f"not upstream's: {_NOT_UPSTREAM[blame]}"
 

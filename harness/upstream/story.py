@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.cache import Cache
+from harness.guests.console import READY
 from harness.guests.dmesg import cell_part
 from harness.matrix.cell import Phase, Reason
 from harness.report.sanitize import visible
@@ -259,8 +260,10 @@ class Story:
     def messages(self) -> list[str]:
         """What the kernel said while the step ran that failed."""
         kernel = self.evidence.source if self.evidence.on_the_source else self.evidence.destination
-        if kernel.dmesg is None:
-            kernel = self.evidence.source
+        if kernel.dmesg is None and self.evidence.attempt.reason is Reason.KERNEL:
+            # nobody could ask a kernel that died; its last words are on the console
+            words = (self.evidence.log("console") or "").rpartition(READY.decode())[2]
+            return [visible(line, None) for line in words.strip().splitlines()[:_MESSAGES]]
         if not kernel.dmesg or not kernel.taint.known:
             return []
         limit = _MESSAGES if self.evidence.attempt.reason is Reason.KERNEL else _KERNEL_TOLD

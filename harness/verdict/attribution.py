@@ -126,6 +126,12 @@ def _without_controls(cell: Cell, attempt: Attempt) -> _Finding | None:
         case Outcome.PASS:
             said = "the workload runs" if cell.is_baseline else "the state arrived whole"
             return _Finding(Verdict.COMPATIBLE, f"{said}.")
+        case Outcome.ERROR if attempt.reason is Reason.CRIU:
+            # the one failure of CRIU that the ledger has as an error (`harness.matrix.life`)
+            return _Finding(
+                Verdict.LAB_ERROR,
+                f"a pid that the restore needs was taken under {cell.destination}, which is the lab's to keep free.",
+            )
         case Outcome.ERROR:
             return _Finding(Verdict.LAB_ERROR, f"the lab itself failed in phase {attempt.phase}.")
         case Outcome.FLAKY:
@@ -201,6 +207,11 @@ def _pair(
         for control, state in ((at_source, source), (at_destination, destination))
         if state is None or state.outcome is not Outcome.PASS
     )
+    if at_destination in missing and _explained_by_the_destination(attempt, match):
+        return _Finding(
+            Verdict.DESTINATION_BROKEN,
+            f"{_evidence((at_destination,), match, 'hit every restore')} under {cell.destination}.",
+        )
     if missing and not _explained_by_the_move(attempt, match):
         absent = " and ".join(_absent(control, states.get(control)) for control in missing)
         return _Finding(Verdict.UNDETERMINED, f"the restore fails, and {absent}.", missing)
@@ -220,16 +231,20 @@ def _by_direction(cell: Cell, going: Direction, evidence: str) -> _Finding:
     )
 
 
-def _evidence(missing: tuple[Cell, ...], match: Match) -> str:
+def _evidence(missing: tuple[Cell, ...], match: Match, known_to: str = "need such a move") -> str:
     if not missing:
         return "both kernels restore their own checkpoints"
     assert match.breakage is not None, "without a control only what is known explains a failure"
     controls = " and ".join(str(control) for control in missing)
-    return f"the control {controls} gave no answer, but {match.breakage.id} is known to need such a move"
+    return f"the control {controls} gave no answer, but {match.breakage.id} is known to {known_to}"
 
 
 def _explained_by_the_move(attempt: Attempt, match: Match) -> bool:
     return match.breakage is not None and match.breakage.needs_a_move(circumstances(attempt))
+
+
+def _explained_by_the_destination(attempt: Attempt, match: Match) -> bool:
+    return match.breakage is not None and match.breakage.is_the_destinations(circumstances(attempt))
 
 
 def _restore_failed(control: Attempt | None) -> bool:

@@ -74,6 +74,12 @@ class Fixed(Model):
     criu: str | None = None
     kernel: str | None = None
 
+    @property
+    def text(self) -> str:
+        """In words, e.g. `CRIU 4.0 and Linux 6.8`; empty if nothing is known to have a fix."""
+        versions = (("CRIU", self.criu), ("Linux", self.kernel))
+        return " and ".join(f"{name} {version}" for name, version in versions if version)
+
 
 class Remedy(Model):
     """What helps until it is fixed."""
@@ -154,6 +160,10 @@ class Breakage(Model):
     def needs_a_move(self, where: Circumstances) -> bool:
         """Whether it fits and would not without the move: a checkpoint of the destination's own is not hit."""
         return self.fits(where) and not self.fits(replace(where, source=where.destination))
+
+    def is_the_destinations(self, where: Circumstances) -> bool:
+        """Whether it fits and hits every restore on the destination: what is restored comes from wherever it will."""
+        return bool(self.destination) and not self.source and self.fits(where)
 
 
 @dataclass(frozen=True)
