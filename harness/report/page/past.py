@@ -44,7 +44,8 @@ class Past:
 
     def as_json(self, cells: Sequence[str]) -> dict[str, Any]:
         """Runs, distinct strips (a character a run), and which strip each cell has from 1 on; 0 has none."""
-        words, column, runs = Words([""]), [], ()
+        words, column = Words([""]), list[int]()
+        runs: tuple[PastRun, ...] = ()
         for name in cells:
             strip = self.strips.get(name)
             column.append(0 if strip is None else words.place(_letters(strip)))
