@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from xml.sax.saxutils import escape, quoteattr
 
 from harness.report.sanitize import visible
 
-_NOT_XML = re.compile("[\ufffe\uffff]")
-"""What `visible` lets through and no XML takes."""
 _TEXT_LIMIT = 200
 _CHARACTER = 6.7
 """Pixels that a character of 12 px text takes at most, on average."""
@@ -23,7 +20,7 @@ _TICKS = 5
 
 def text(value: str, limit: int = _TEXT_LIMIT) -> str:
     """Text as it may stand between two tags; `limit` in characters."""
-    return escape(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", visible(value, limit)))
+    return escape(visible(value, limit))
 
 
 def shortened(value: str, most: int) -> str:
