@@ -20,12 +20,12 @@ from harness.guests.domain import clock_arguments
 from harness.images.root import LAB_PACKAGES
 from harness.matrix.cell import Reason
 from harness.migration.criu import Criu
+from harness.report.sanitize import slug
 from harness.scenario import Scenario
 from harness.upstream import compare, issue
 from harness.upstream.evidence import KernelFacts
 from harness.upstream.frontier import Axis
 from harness.upstream.story import Story
-from harness.report.sanitize import slug
 from harness.upstream.text import render
 
 FILE = "repro.tar.gz"

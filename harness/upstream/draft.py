@@ -18,7 +18,6 @@ from harness.upstream import bundle, issue, mail
 from harness.upstream.choose import choose
 from harness.upstream.recipients import Recipients, recipients
 from harness.upstream.story import Story
-
 from harness.verdict.known import load as load_known
 
 FOLDER = "upstream"

@@ -23,4 +23,3 @@ MEANINGS: Mapping[Verdict, str] = {
 }
 BY_RANK = tuple(sorted(Verdict, key=lambda verdict: verdict.rank))
 """The best first: a verdict's place is its rank."""
-

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from harness.report.page.kernels import Kernel
 from harness.report.marks import style
+from harness.report.page.kernels import Kernel
 from harness.report.page.looks import SIGNS
 from harness.verdict.verdict import Verdict
 

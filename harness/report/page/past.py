@@ -36,11 +36,16 @@ class Past:
     def first_seen(self, signature: str) -> str:
         """When and in which run a signature was first seen; empty if that is not known."""
         sighting = self.seen.get(signature)
-        return "" if sighting is None else f"{sighting.first.began:%Y-%m-%d} in {visible(sighting.first.name, _NAME)}"
+        return (
+            ""
+            if sighting is None
+            else f"{sighting.first.began:%Y-%m-%d} in {visible(sighting.first.name, _NAME)}"
+        )
 
     def as_json(self, cells: Sequence[str]) -> dict[str, Any]:
         """Runs, distinct strips (a character a run), and which strip each cell has from 1 on; 0 has none."""
-        words, column, runs = Words([""]), [], ()
+        words, column = Words([""]), []
+        runs: tuple[PastRun, ...] = ()
         for name in cells:
             strip = self.strips.get(name)
             column.append(0 if strip is None else words.place(_letters(strip)))

@@ -50,7 +50,9 @@ def build(run: Run, cells: pd.DataFrame, beside: Beside) -> dict[str, Any]:
     shown = [visible(kernel.label, NAME) for kernel in kernels]
     places = {kernel.label: place for place, kernel in enumerate(kernels)}
     axes = {name: list(dict.fromkeys(cells[name])) for name in _AXES}
-    listed = [Cell(*key) for key in zip(*(cells[name] for name in (*_AXES, "source", "destination")), strict=True)]
+    listed = [
+        Cell(*key) for key in zip(*(cells[name] for name in (*_AXES, "source", "destination")), strict=True)
+    ]
     columns = {name: _places(cells[name], axes[name]) for name in _AXES}
     columns["source"] = pack([places[cell.source] for cell in listed])
     columns["destination"] = pack([places[cell.destination] for cell in listed])

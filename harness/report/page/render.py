@@ -63,36 +63,40 @@ def render(
     css, script = style_sheet(), script_text()
     beside = payload.Beside(kernels, causes, pages.tables, comparison, past)
     tally = frames.verdict_counts(cells["verdict"])
-    return _environment().get_template("index.html.j2").render(
-        # Ours, not the guest's: the hashes in the policy are of exactly these texts.
-        css=Markup(css),
-        css_hash=_digest(css),
-        script=Markup(script),
-        script_hash=_digest(script),
-        payload=Markup(payload.embed(payload.build(run, cells, beside))),
-        run=run,
-        done=len(cells),
-        headline=headline(run, cells, comparison),
-        comparison=comparison,
-        changes=changes.sections(comparison, causes) if comparison else [],
-        past=past,
-        pictures=_pictures(run, past),
-        scenarios=cells["scenario"].nunique(),
-        userlands=_userlands(cells),
-        tally=[(verdict, count) for verdict, count in tally.items() if count],
-        signs=SIGNS,
-        means=MEANINGS,
-        style=style,
-        visible=visible,
-        lines=_lines,
-        facts=facts(run, cells),
-        kernels=kernels,
-        pages={page.label: page for page in pages.kernels},
-        differing=pages.differing,
-        troubles=pages.troubles,
-        overviews=overviews(cells, kernels),
-        causes=[one for one in causes if cause.breaks(one)],
-        quiet=[one for one in causes if not cause.breaks(one)],
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            # Ours, not the guest's: the hashes in the policy are of exactly these texts.
+            css=Markup(css),
+            css_hash=_digest(css),
+            script=Markup(script),
+            script_hash=_digest(script),
+            payload=Markup(payload.embed(payload.build(run, cells, beside))),
+            run=run,
+            done=len(cells),
+            headline=headline(run, cells, comparison),
+            comparison=comparison,
+            changes=changes.sections(comparison, causes) if comparison else [],
+            past=past,
+            pictures=_pictures(run, past),
+            scenarios=cells["scenario"].nunique(),
+            userlands=_userlands(cells),
+            tally=[(verdict, count) for verdict, count in tally.items() if count],
+            signs=SIGNS,
+            means=MEANINGS,
+            style=style,
+            visible=visible,
+            lines=_lines,
+            facts=facts(run, cells),
+            kernels=kernels,
+            pages={page.label: page for page in pages.kernels},
+            differing=pages.differing,
+            troubles=pages.troubles,
+            overviews=overviews(cells, kernels),
+            causes=[one for one in causes if cause.breaks(one)],
+            quiet=[one for one in causes if not cause.breaks(one)],
+        )
     )
 
 
