@@ -221,8 +221,11 @@ def nights(
         tried = [
             one
             for cell, fate in fates.items()
-            for one in _attempts(cell, fate, labels, night, noise, HOSTILE if hostile else ("",))
+            for one in _attempts(cell, fate, labels, night, noise, HOSTILE[:-1] if hostile else ("",))
         ]
+        if hostile:
+            place = next(n for n, one in enumerate(tried) if one.final and one.outcome is Outcome.FAIL)
+            tried[place] = replace(tried[place], error=f"{tried[place].error}{HOSTILE[-1]}")
         made.append(Night(tried, _night_facts(night, labels, fates, userland, hostile=hostile)))
     return Nights(made[0], made[1], changes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from harness.cli import main, place
 from harness.cli.trouble import tell, tell_bug
 from harness.config import load
 from harness.errors import ConfigError, Exit, HostError, KernelUnavailable
-from harness.matrix.cell import Cell, Outcome
+from harness.matrix.cell import Cell, Outcome, Phase
 from harness.session.selection import Options
 
 ROOT = Path(__file__).parent.parent
@@ -119,6 +120,72 @@ def test_runs_are_found_by_name_by_path_and_the_newest(checkout: Path) -> None:
     assert here.run(str(old)) == old
     with pytest.raises(ConfigError, match="no run 'other'"):
         here.run("other")
+
+
+@pytest.fixture
+def two_runs(checkout: Path) -> Path:
+    """A checkout with the runs `one` and `two`: the second has a failure that the first had not, and an older CRIU."""
+    cell = Cell("trixie", "cold", "redis", "debian-6.1-oldest", "debian-6.12")
+    fails = ledgers.attempt(cell, Outcome.FAIL, phase=Phase.DUMP, error="Error (criu/x.c:1): no")
+    ledgers.write_run(checkout / "reports" / "one", [ledgers.attempt(cell)])
+    facts = ledgers.run_facts(("debian-6.1-oldest", "debian-6.12"), ("redis",), 1)
+    facts["userlands"]["trixie"]["criu"] = "3.17"
+    ledgers.write_run(checkout / "reports" / "two", [fails], facts=facts)
+    return checkout
+
+
+def test_report_says_what_changed_and_that_it_is_unfair(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = kmatrix(monkeypatch, capsys, "report", "two", "--against", "one")
+    assert (code, err) == (Exit.OK, "")
+    assert "1 new breakage against 20261120T200000Z-test, in unlike conditions" in out
+    assert "CRIU of trixie was 4.1.1 and is 3.17" in out
+    assert "regression · 1 cell\n    x.c: no\n" in out
+    compared = json.loads((two_runs / "reports/two/matrix.json").read_text())["comparison"]
+    assert compared["counts"]["regression"] == 1
+    code, _, err = kmatrix(monkeypatch, capsys, "report", "two", "--against", "reports/two")
+    assert code == Exit.USAGE
+    assert "cannot be compared with itself" in err
+    code, _, err = kmatrix(monkeypatch, capsys, "report", "two", "--against", "three")
+    assert (code, "there is no run 'three'" in err) == (Exit.USAGE, True)
+
+
+def test_report_writes_one_format_to_stdout_and_no_file(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    run = two_runs / "reports" / "two"
+    before = sorted(path.name for path in run.iterdir())
+    monkeypatch.setattr(sys, "argv", ["kmatrix", "report", "two", "--format", "ktap"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsysbinary.readouterr().out.startswith(b"KTAP version 1\n")
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_report_writes_formats_where_it_is_told(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert kmatrix(monkeypatch, capsys, "report", "two", "--format", "junit", "--output", "a.xml") == (
+        0,
+        "",
+        "",
+    )
+    assert (two_runs / "a.xml").read_text().startswith("<?xml")
+    formats = ("--format", "json", "--format", "badge")
+    assert kmatrix(monkeypatch, capsys, "report", "two", *formats, "--output", "out")[0] == Exit.OK
+    assert sorted(path.name for path in (two_runs / "out").iterdir()) == ["badge.svg", "matrix.json"]
+    for wrong, words in (
+        (formats, "--output FOLDER"),
+        (("--output", "x"), "--format NAME"),
+        (("--format", "pdf"), "there is no format 'pdf'; there are: html, json,"),
+        ((*formats, "--output", "a.xml"), "cannot write a.xml: File exists"),
+        (("--format", "json", "--output", "nowhere/x"), "cannot write nowhere/x: No such file or directory"),
+    ):
+        code, out, err = kmatrix(monkeypatch, capsys, "report", "two", *wrong)
+        assert code in (Exit.USAGE, Exit.LAB)
+        assert out == ""
+        assert words in err
 
 
 def test_report_and_show_read_a_run(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import ledgers
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from harness.cache import Cache
 from harness.errors import ConfigError, HostError
 from harness.matrix.cell import Cell, Isolation, Outcome
+from harness.matrix.lab import Lab
+from harness.matrix.workloads import Subject
 from harness.session import rundir
 from harness.session.capacity import OVERHEAD, SPARE, Capacity, capacity
 from harness.session.progress import Lines, make_progress
@@ -114,6 +118,19 @@ def test_two_runs_in_folders_of_one_name_are_two_runs(tmp_path: Path) -> None:
     assert rundir.identity(own) == own.name
     rundir.write(own, {"id": "as it began", "finished": None})
     assert rundir.identity(own) == "as it began"
+
+
+def test_a_scenario_that_changed_ends_a_resumed_run(tmp_path: Path) -> None:
+    record = rundir.read(ledgers.write_run(tmp_path, [ledgers.attempt(CELL)]))
+    assert record is not None
+    known = record["plan"]["workloads"]["cpu"]
+    lab = cast("Lab", SimpleNamespace(scenarios={"cpu": SimpleNamespace(sha256=known)}))
+    rundir.check_same_workloads(record, lab)
+    lab.scenarios["cpu"] = cast("Subject", SimpleNamespace(sha256="other"))
+    with pytest.raises(ConfigError, match="scenario cpu is no longer what it was"):
+        rundir.check_same_workloads(record, lab)
+    del record["plan"]["workloads"]  # a run of an older kmatrix
+    rundir.check_same_workloads(record, lab)
 
 
 def test_nothing_to_resume_is_told(tmp_path: Path) -> None:

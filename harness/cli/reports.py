@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -64,13 +66,17 @@ def report(
         # As bytes: a locale must not decide what a file that is read by machines looks like.
         typer.echo(encoded(summary.render(chosen[0])), nl=False)
         return
-    for one in chosen:
-        write_atomically(output if len(chosen) == 1 else _folder(output) / one.file, summary.render(one))
+    with _told(output):
+        if len(chosen) > 1:
+            output.mkdir(parents=True, exist_ok=True)
+        for one in chosen:
+            write_atomically(output / one.file if len(chosen) > 1 else output, summary.render(one))
 
 
-def _folder(path: Path) -> Path:
+@contextlib.contextmanager
+def _told(output: Path) -> Iterator[None]:
+    """What the disk says against a place that the user named, in one line."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise HostError(f"cannot make the folder {path}: {error.strerror}") from error
-    return path
+        raise HostError(f"cannot write {output}: {error.strerror}") from error

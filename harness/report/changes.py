@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from harness.report.compare import ChangeKind, Comparison, headline
+from harness.report.compare import ChangeKind, Comparison, counted, headline
 from harness.report.rundir import Run
 from harness.report.sanitize import visible
 
@@ -23,7 +23,7 @@ def render(run: Run, cells: pd.DataFrame, comparison: Comparison, *, width: int)
     for kind in ChangeKind:
         lines += _kind(comparison, kind, width)
     if comparison.lost:
-        lines += [f"no answer any more · {_number(len(comparison.lost))}"]
+        lines += [f"no answer any more · {counted(len(comparison.lost), 'cell')}"]
         lines += _named([str(one.cell) for one in comparison.lost], width)
     return "\n".join([*lines, ""])
 
@@ -48,7 +48,7 @@ def _kind(comparison: Comparison, kind: ChangeKind, width: int) -> Iterator[str]
         return
     other = tuple(change for change in found if change.other_cause)
     said = f", {len(other)} of them for another reason" if other else ""
-    yield f"{kind} · {_number(len(found))}{said}"
+    yield f"{kind} · {counted(len(found), 'cell')}{said}"
     shown = other if kind is ChangeKind.STILL_FAILING else found
     groups = list(Comparison.causes_of(shown).items())
     for signature, members in groups[:_CAUSES]:
@@ -69,7 +69,3 @@ def _named(cells: Sequence[str], width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
     return textwrap.wrap(visible(text, _WORDS), width, initial_indent=indent, subsequent_indent=indent)
-
-
-def _number(cells: int) -> str:
-    return f"{cells:,} cell" if cells == 1 else f"{cells:,} cells"

@@ -162,9 +162,9 @@ def headline(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None
         tally[status_of(verdict, outcome)] += 1
     every = tally[Status.PASS] == run.planned > 0
     parts.append(
-        f"all {_number(run.planned, 'cell')} compatible"
+        f"all {counted(run.planned, 'cell')} compatible"
         if every
-        else f"{tally[Status.PASS]:,} of {_number(run.planned, 'cell')} compatible"
+        else f"{tally[Status.PASS]:,} of {counted(run.planned, 'cell')} compatible"
     )
     told = {
         "fail": tally[Status.FAIL],
@@ -175,15 +175,15 @@ def headline(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None
     }
     rest = [f"{number:,} {words}" for words, number in told.items() if number]
     if tally[Status.LAB]:
-        rest.append(_number(tally[Status.LAB], "lab error"))
-    sentence = ", ".join([*("; ".join(parts),), *rest])
+        rest.append(counted(tally[Status.LAB], "lab error"))
+    sentence = ", ".join(["; ".join(parts), *rest])
     return sentence if run.facts.get("finished") else f"{sentence}; the run has not finished"
 
 
 def _against(comparison: Comparison) -> str:
     """The part of the headline that speaks of the other run."""
     new = len(comparison.of_kind(ChangeKind.REGRESSION, ChangeKind.NEW_FAILURE))
-    said = [f"{_number(new, 'new breakage') if new else 'no new breakage'} against {comparison.before}"]
+    said = [f"{counted(new, 'new breakage') if new else 'no new breakage'} against {comparison.before}"]
     said += [f"{fixed:,} fixed"] if (fixed := len(comparison.of_kind(ChangeKind.FIXED))) else []
     other = sum(change.other_cause for change in comparison.changes)
     said += [f"{other:,} failing for another reason"] if other else []
@@ -198,7 +198,8 @@ def _against(comparison: Comparison) -> str:
     return ", ".join(said)
 
 
-def _number(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, with an s where it needs one."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -210,21 +211,16 @@ class _State:
 
 
 _ABSENT = _State()
-
 _Key = tuple[str, str, str, str, str]
 
 
 def _states(cells: pd.DataFrame) -> dict[_Key, _State]:
     columns = ("userland", "mode", "scenario", "source", "destination", "verdict", "outcome", "signature")
-    return {
-        key: _State(
-            status_of(verdict, outcome).group,
-            Verdict(verdict),
-            signature if isinstance(signature, str) else None,
-        )
-        for *parts, verdict, outcome, signature in zip(*(cells[name] for name in columns), strict=True)
-        if (key := (parts[0], parts[1], parts[2], parts[3], parts[4]))
-    }
+    found: dict[_Key, _State] = {}
+    for u, m, s, a, b, verdict, outcome, said in zip(*(cells[name] for name in columns), strict=True):
+        signature = said if isinstance(said, str) else None
+        found[u, m, s, a, b] = _State(status_of(verdict, outcome).group, Verdict(verdict), signature)
+    return found
 
 
 def _kind(before: Group | None, after: Group | None) -> ChangeKind | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 from harness.report import frames
 from harness.report.compare import ChangeKind, Comparison, headline
@@ -20,7 +20,6 @@ JSON_FILE = "matrix.json"
 CSV_FILE = "matrix.csv"
 
 _FORMULA = ("=", "+", "-", "@")
-_FREE_TEXT = ("error", "signature", "why", "settle", "remedy", "remedied")
 
 
 def as_json(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None) -> str:
@@ -74,27 +73,23 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = [str(name) for name in frame.columns]
-    rows = frame.itertuples(index=False, name=None)
-    return [{key: _value(value) for key, value in zip(columns, row, strict=True)} for row in rows]
-
-
-def _value(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    return None if value is pd.NA else value
+    names = [str(name) for name in frame.columns]
+    columns = (frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def as_csv(cells: pd.DataFrame) -> str:
-    """One line a cell. Guest text is made visible, and can be no formula in a spreadsheet."""
+    """One line a cell. Text is made visible, names too, and can be no formula in a spreadsheet."""
     safe = cells.copy()
-    for name in _FREE_TEXT:
-        safe[name] = pd.Series([_plain(value) for value in safe[name]], index=safe.index, dtype=object)
+    for name in filter(lambda column: is_object_dtype(cells[column]), cells.columns):
+        # most columns hold few different values
+        shown = {value: _plain(value) for value in set(cells[name])}
+        safe[name] = pd.Series([shown[value] for value in cells[name]], index=cells.index, dtype=object)
     return safe.to_csv(index=False, lineterminator="\n")
 
 
-def _plain(value: object) -> str | None:
+def _plain(value: object) -> object:
     if not isinstance(value, str):
-        return None
+        return value
     text = visible(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -134,10 +134,10 @@ def causes(cells: pd.DataFrame) -> list[Cause]:
     """Why cells did not pass: grouped by phase and signature, worst verdict first, then by how many they hit."""
     groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     columns = ("outcome", "phase", "signature", "error", "cell", "verdict", "remedied", *_TOLD)
-    for values in zip(*(cells[name] for name in columns), strict=True):
+    ended = cells[cells["outcome"] != str(Outcome.PASS)]
+    for values in zip(*(ended[name] for name in columns), strict=True):
         member = {name: _text(value) for name, value in zip(columns, values, strict=True)}
-        if member["outcome"] != str(Outcome.PASS):
-            groups.setdefault((member["outcome"], member["phase"], member["signature"]), []).append(member)
+        groups.setdefault((member["outcome"], member["phase"], member["signature"]), []).append(member)
     found = [_cause(*key, members) for key, members in groups.items()]
     return sorted(
         found,

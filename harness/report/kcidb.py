@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -72,7 +73,7 @@ def render(run: Run, cells: pd.DataFrame) -> str:
 
 
 def _kernel_id(kernel: KernelIdentity) -> str:
-    return f"{ORIGIN}:{kernel.sha256[:_HASH] or _text(kernel.release)}"
+    return f"{ORIGIN}:{_text(kernel.sha256[:_HASH] or kernel.release)}"
 
 
 def _checkout(name: str, kernel: KernelIdentity) -> Object:
@@ -83,13 +84,17 @@ def _checkout(name: str, kernel: KernelIdentity) -> Object:
 def _build(run: Run, name: str, kernel: KernelIdentity) -> Object:
     host = run.facts.get("host")
     machine = str(host.get("machine", "")) if isinstance(host, dict) else ""
-    facts = {"release": kernel.release, "version": kernel.version, "sha256": kernel.sha256}
+    facts = {
+        "release": _text(kernel.release),
+        "version": kernel.version and _text(kernel.version),
+        "sha256": _text(kernel.sha256),
+    }
     return {
         "id": name,
         "checkout_id": name,
         "origin": ORIGIN,
         "architecture": machine if re.fullmatch("[a-z0-9_]+", machine) else "x86_64",
-        "misc": _misc(facts),
+        "misc": _known(facts),
     }
 
 
@@ -103,14 +108,14 @@ def _test(run: Run, one: Result, attempt: Attempt, identities: dict[str, str]) -
         "duration": one.seconds,
         "comment": _text(f"{one.verdict}: {one.why}"),
         "environment": {
-            "comment": _environment(one),
+            "comment": _environment(one.userland, one.criu, one.accelerator, one.cpu),
             "misc": {"platform": f"{_segment(one.accelerator)}-guest"},
         },
-        "misc": _misc(
+        "misc": _known(
             {
                 "runtime": ORIGIN,
-                "source": one.source,
-                "destination": one.destination,
+                "source": _text(one.source),
+                "destination": _text(one.destination),
                 "source_build_id": identities["source"],
                 "destination_build_id": identities["destination"],
                 "verdict": str(one.verdict),
@@ -135,8 +140,9 @@ def _side(one: Result) -> str:
     return "source" if source else "destination"
 
 
-def _environment(one: Result) -> str:
-    return _text(f"userland {one.userland}, CRIU {one.criu or 'unknown'}, {one.accelerator}, {one.cpu}")
+@lru_cache(maxsize=256)  # a run has few of them, and thousands of cells
+def _environment(userland: str, criu: str | None, accelerator: str, cpu: str) -> str:
+    return _text(f"userland {userland}, CRIU {criu or 'unknown'}, {accelerator}, {cpu}")
 
 
 def _issue(one: Result) -> Object:
@@ -148,7 +154,7 @@ def _issue(one: Result) -> Object:
         "version": NORMALISER,
         "origin": ORIGIN,
         "comment": _text(one.signature or str(one.verdict)),
-        "misc": _misc({"blame": one.blame, "known": one.known}),
+        "misc": _known({"blame": one.blame, "known": one.known}),
     }
     if one.blame is not None and one.blame != Blame.UNKNOWN:
         culprit = _CULPRITS.get(Blame(one.blame))
@@ -167,12 +173,9 @@ def _incident(test: str, issue: Object) -> Object:
     }
 
 
-def _misc(facts: Object) -> Object:
-    return {
-        key: _text(value) if isinstance(value, str) else value
-        for key, value in facts.items()
-        if value is not None
-    }
+def _known(facts: Object) -> Object:
+    """Without what is not known, which the schema allows below `misc` and nobody needs."""
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def _segment(name: str) -> str:

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from harness.matrix.cell import Outcome
 from harness.report import frames
-from harness.report.compare import ChangeKind, Comparison, headline
+from harness.report.compare import ChangeKind, Comparison, counted, headline
 from harness.report.frames import Cause
 from harness.report.markup import code, plain
 from harness.report.rundir import Run
@@ -63,8 +63,8 @@ def _matrix(run: Run, cells: pd.DataFrame, userland: str) -> str:
     return tabulate(rows, headers=head, tablefmt="github", disable_numparse=True)
 
 
-def _square(counted: tuple[int, int, str] | None) -> str:
-    return "·" if counted is None else f"{GLYPHS[Outcome(counted[2])]} {counted[0]}/{counted[1]}"
+def _square(found: tuple[int, int, str] | None) -> str:
+    return "·" if found is None else f"{GLYPHS[Outcome(found[2])]} {found[0]}/{found[1]}"
 
 
 def changes(comparison: Comparison) -> Iterator[str]:
@@ -83,15 +83,15 @@ def changes(comparison: Comparison) -> Iterator[str]:
         found = comparison.of_kind(kind)
         if not found:
             continue
-        yield f"- **{kind}**: {_cells(len(found))}"
+        yield f"- **{kind}**: {counted(len(found), 'cell')}"
         if kind is ChangeKind.STILL_FAILING:
             found = tuple(change for change in found if change.other_cause)
             if found:
-                yield f"  - {_cells(len(found))} for another reason than before"
+                yield f"  - {counted(len(found), 'cell')} for another reason than before"
         for signature, members in Comparison.causes_of(found).items():
-            yield f"  - {_what(signature)}{_cells(len(members))}: {_named([str(c.cell) for c in members])}"
+            yield f"  - {_what(signature)}{counted(len(members), 'cell')}: {_named([str(c.cell) for c in members])}"
     if comparison.lost:
-        yield f"- **no answer any more**: {_cells(len(comparison.lost))}"
+        yield f"- **no answer any more**: {counted(len(comparison.lost), 'cell')}"
         yield f"  - {_named([str(one.cell) for one in comparison.lost])}"
 
 
@@ -118,7 +118,3 @@ def causes(found: Sequence[Cause]) -> Iterator[str]:
 def _named(cells: Sequence[str]) -> str:
     more = f" and {len(cells) - _CELLS} more" if len(cells) > _CELLS else ""
     return ", ".join(code(cell) for cell in cells[:_CELLS]) + more
-
-
-def _cells(number: int) -> str:
-    return f"{number:,} cell" if number == 1 else f"{number:,} cells"

@@ -69,7 +69,8 @@ _TERMS: Mapping[Status, Terms] = {
     Status.FLAKY: Terms(Group.INCONCLUSIVE, "DONE", "skipped", "SKIP", ok=True),
     Status.SKIP: Terms(Group.INCONCLUSIVE, "SKIP", "skipped", "SKIP", ok=True),
 }
-_BY_VERDICT = {
+_BY_VERDICT: Mapping[str, Status] = {
+    **dict.fromkeys(Verdict, Status.FAIL),
     Verdict.COMPATIBLE: Status.PASS,
     Verdict.UNDETERMINED: Status.UNDETERMINED,
     Verdict.LAB_ERROR: Status.LAB,
@@ -81,7 +82,7 @@ _BY_VERDICT = {
 def status_of(verdict: str, outcome: str) -> Status:
     """The status of a cell. A baseline that fails is an answer, although its verdict is `workload needs`.
 
-    Raises ValueError if there is no such verdict.
+    Raises KeyError if there is no such verdict.
     """
-    found = _BY_VERDICT.get(Verdict(verdict), Status.FAIL)
+    found = _BY_VERDICT[verdict]
     return Status.FAIL if found is Status.SKIP and outcome == Outcome.FAIL else found

@@ -29,7 +29,7 @@ def render(run: Run, cells: pd.DataFrame, comparison: Comparison | None = None) 
 
 
 def _lines(run: Run, cells: pd.DataFrame, comparison: Comparison | None) -> Iterator[str]:
-    yield f"# {markdown.state(run, cells, comparison)}"
+    yield f"### {markdown.state(run, cells, comparison)}"
     yield ""
     yield from _counts(cells).splitlines()
     yield ""

@@ -88,6 +88,18 @@ def check_same_kernels(record: dict[str, Any], lab: Lab) -> None:
             )
 
 
+def check_same_workloads(record: dict[str, Any], lab: Lab) -> None:
+    """Raise `ConfigError` if a scenario is another one now than when the run began; what was not recorded passes."""
+    recorded = record["plan"].get("workloads", {})
+    for name, subject in lab.scenarios.items():
+        if recorded.get(name, subject.sha256) != subject.sha256:
+            raise ConfigError(
+                f"scenario {name} is no longer what it was when the run began: "
+                "its cells do not belong into one matrix",
+                hint="begin a new run",
+            )
+
+
 def read(directory: Path) -> dict[str, Any] | None:
     """`run.json` of a run, or None if there is none."""
     try:

@@ -91,6 +91,7 @@ def open_run(
         before = rundir.read(directory)
         if before is not None:
             rundir.check_same_kernels(before, lab)
+            rundir.check_same_workloads(before, lab)
         record = rundir.describe(
             lab,
             selection,
