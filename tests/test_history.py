@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any
 import ledgers
 import pytest
 
-from harness.history import History, flips, index, reading
+from harness.history import History, flips, history, index, reading
 from harness.history.past import PastRun, Strip
 from harness.matrix.cell import Cell, Outcome, Phase
 from harness.matrix.ledger import Attempt
@@ -95,6 +94,15 @@ def test_a_strip_is_the_last_runs_oldest_first(tmp_path: Path) -> None:
         assert history.strip(["trixie/cold/nobody/a→b"])["trixie/cold/nobody/a→b"].verdicts == ()
 
 
+def test_many_cells_are_found_as_few_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nights(tmp_path, [*passes(), *fails(replace(MOVE, scenario="tcp"))], fails())
+    with History.open(tmp_path) as found:
+        few = found.strip([MOVE])
+        monkeypatch.setattr(history, "_MANY", 0)
+        assert found.strip([MOVE]) == few
+        assert len(found.strip()) == 6
+
+
 def test_history_ends_before_a_run_and_leaves_what_the_caller_reads(tmp_path: Path) -> None:
     _, second, third = nights(tmp_path, passes(), fails(), fails())
     with History.open(tmp_path, leave=third) as history:
@@ -153,6 +161,17 @@ def test_what_broke_is_what_fails_and_did_not_in_the_run_before(tmp_path: Path) 
     assert {change.signature for change in changes} == {
         "sockets.c: sockets: Can't set 1:72 (len 4): Protocol not available"
     }
+
+
+def test_a_run_that_was_stopped_is_none_to_compare_with(tmp_path: Path) -> None:
+    night(tmp_path, 0, passes())
+    night(tmp_path, 1, fails(), finished=None)
+    night(tmp_path, 2, fails())
+    with History.open(tmp_path) as history:
+        first, _, third = history.runs()
+        before, changes = history.broke(third)
+        assert before == first
+        assert [change.cell for change in changes] == [str(MOVE)]
 
 
 def test_what_broke_agrees_with_the_comparison_of_the_two_runs(tmp_path: Path) -> None:
@@ -304,15 +323,38 @@ def test_an_index_of_another_version_is_made_again(tmp_path: Path) -> None:
         assert history.connection.execute("PRAGMA user_version").fetchone() == (index.VERSION,)
 
 
-def test_a_folder_that_cannot_be_written_has_a_history_in_memory(
+def test_where_no_file_can_be_had_the_history_is_in_memory(tmp_path: Path) -> None:
+    nights(tmp_path, passes())
+    (tmp_path / index.FILE).mkdir()  # not even root can open it
+    with History.open(tmp_path) as history:
+        assert history.notes[0].endswith("all runs were read again, and the index was not kept")
+        assert len(history.runs()) == 1
+    assert (tmp_path / index.FILE).is_dir()
+
+
+def test_an_index_that_somebody_else_is_writing_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nights(tmp_path, passes())
-    (tmp_path / index.FILE).mkdir()  # not even root can open it
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    History.open(tmp_path).close()
+    monkeypatch.setattr(index, "_PATIENCE", 0.05)
+    other = sqlite3.connect(tmp_path / index.FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
     with History.open(tmp_path) as history:
-        assert history.notes[0].endswith("its history is not kept")
+        assert "locked" in history.notes[0]
         assert len(history.runs()) == 1
+    other.execute("ROLLBACK")
+    other.close()
+    with History.open(tmp_path) as history:
+        assert history.notes == ()
+
+
+def test_two_cells_with_one_name_are_one(tmp_path: Path) -> None:
+    one, other = Cell("a/b", "c", "d", "x", "y"), Cell("a", "b/c", "d", "x", "y")
+    night(tmp_path, 0, [ledgers.attempt(one), ledgers.attempt(other)])
+    with History.open(tmp_path) as history:
+        assert history.notes == ()
+        assert len(history.strip()) == 1
 
 
 def test_a_reader_is_not_disturbed_by_a_writer(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -22,6 +21,7 @@ from xml.etree import ElementTree as ET
 
 import ledgers
 import pytest
+from html_page import Page
 
 from harness.errors import ConfigError, HarnessError
 from harness.history import index
@@ -31,7 +31,6 @@ from harness.publish import folder, retention
 from harness.publish.record import Record
 from harness.publish.retention import Rule, keep
 from harness.publish.site import Published, Wishes, plan, publish
-from harness.report.write import write_reports
 from harness.verdict.known import load
 
 KNOWN = cache(load)
@@ -62,7 +61,7 @@ def tried(broken: Sequence[str] = (), **changes: Any) -> list[Attempt]:  # noqa:
 
 
 def night(reports: Path, number: int, broken: Sequence[str] = (), *, name: str = "", **facts: Any) -> Path:  # noqa: ANN401
-    """A finished run with logs and reports, begun `number` nights after the first."""
+    """A finished run with logs and stand-ins for reports, begun `number` nights after the first."""
     began = FIRST + number * DAY
     record = ledgers.run_facts((MOVE.source, MOVE.destination), ("redis", "tcp"), 6)
     stamp = name or f"{began:%Y%m%d-%H%M%S}-beef"
@@ -72,7 +71,9 @@ def night(reports: Path, number: int, broken: Sequence[str] = (), *, name: str =
         for log in attempt.logs.values():
             (run / log).parent.mkdir(parents=True, exist_ok=True)
             (run / log).write_text(f"(00.000001) {SOCKETS}\n")
-    write_reports(run)
+    # stand-ins: to make the true ones takes a hundred times as long
+    for report in ("index.html", "matrix.json", "matrix.csv", "scenarios.md"):
+        (run / report).write_text(f"{report} of {stamp}")
     return run
 
 
@@ -100,26 +101,6 @@ def tree(site: Path) -> dict[str, bytes]:
 def record_of(site: Path) -> Record:
     """What the site says of itself to machines."""
     return Record.from_json((site / "history.json").read_text())
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: its elements, attributes, links and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 # which runs are kept
@@ -203,7 +184,7 @@ def test_the_site_has_every_run_and_says_what_broke(reports: Path, tmp_path: Pat
         "cross-kernel breakage",
     )
     page = (site / "index.html").read_text()
-    assert f"<h1>no new breakages against {second.name}; 5 of 6 cells compatible, 1 fail</h1>" in page
+    assert f"<h1>no new breakage against {second.name}; 5 of 6 cells compatible, 1 fail</h1>" in page
     assert page.index(runs[2]) < page.index(runs[0])
     assert "Pass rate over the last 3 runs" in page
     assert "<code>sockets.c: sockets: Can&#39;t set 1:72 (len 4): Protocol not available</code>" in page
@@ -248,6 +229,20 @@ def test_a_run_without_reports_gets_them_and_one_that_goes_on_is_left_out(
     assert (tmp_path / "site/runs" / run.name / "index.html").is_file()
     assert not (tmp_path / "site/runs" / going_on.name).exists()
     assert any("has not finished" in note and going_on.name in note for note in done.notes)
+
+
+def test_of_a_run_with_its_ledger_alone_the_site_keeps_what_it_has(reports: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    published(reports, site)
+    before = tree(site / "runs")
+    for run in reports.glob("2*"):
+        for path in run.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in ("run.json", "results.jsonl"):
+                path.unlink()
+    assert published(reports, site).written == 0
+    assert tree(site / "runs") == before
 
 
 def test_what_is_no_report_and_no_text_stays_at_home(reports: Path, tmp_path: Path) -> None:
@@ -359,8 +354,17 @@ def test_foreign_files_are_neither_replaced_nor_removed(reports: Path, tmp_path:
     assert (site / "about.html").read_text() == "mine"
 
 
+def test_a_long_name_is_linked_whole(tmp_path: Path) -> None:
+    run = night(tmp_path / "reports", 0, name="é" * 120)
+    published(tmp_path / "reports", tmp_path / "site")
+    for page, here in (("index.html", tmp_path / "site"), ("latest/index.html", tmp_path / "site/latest")):
+        links = Page((tmp_path / "site" / page).read_text()).links
+        leading = [(here / unquote(link)).resolve() for link in links if "runs/" in link]
+        assert set(leading) == {tmp_path / "site/runs" / run.name / "index.html"}
+
+
 @pytest.mark.parametrize(
-    "name", ["../../../outside", "/etc/passwd", "logs/../../../../outside", "link/outside"]
+    "name", ["runs\0x", "../../../outside", "/etc/passwd", "logs/../../../../outside", "link/outside"]
 )
 def test_a_list_that_was_tampered_with_removes_nothing_outside(
     reports: Path, tmp_path: Path, name: str
@@ -432,7 +436,15 @@ def test_what_is_of_no_use_is_refused(reports: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="no address"):
             published(reports, site, url=url)
     published(reports, site)
-    for text in ("{}", "[]", "x", '{"schema": 2}', '{"schema": 1, "site": "x", "runs": [], "causes": []}'):
+    for text in (
+        "{}",
+        "[]",
+        "x",
+        "7",
+        '{"schema": 2}',
+        '{"schema": 1, "runs": [7]}',
+        '{"schema": 1, "site": "x", "runs": [], "causes": []}',
+    ):
         (site / "history.json").write_text(text)
         with pytest.raises(HarnessError, match=r"history\.json is"):
             published(reports, site)

@@ -34,6 +34,10 @@ _RUN = ", ".join(
         "no", "folder", "name", "began", "finished", "planned", "scope", "headline", "verdicts", "statuses"
     )
 )  # fmt: skip
+_MANY = 1000
+"""So many cells are found faster among all results of a run than one by one."""
+_Mark = tuple[Verdict | None, Status | None]
+_NOTHING: _Mark = (None, None)
 _LATER = "9999"
 """Sorts after every moment that the index holds."""
 
@@ -54,12 +58,7 @@ class History:
         `leave` is the folder of a run that the caller reads himself: it is not read a second time for the index.
         Raises `OSError` if there is no such folder, `HarnessError` if `known.yaml` is broken.
         """
-        connection, notes = index.connect(reports)
-        try:
-            notes += index.refresh(connection, reports, leave)
-        except BaseException:
-            connection.close()
-            raise
+        connection, notes = index.open_index(reports, leave)
         return cls(reports, tuple(notes), connection)
 
     def close(self) -> None:
@@ -91,33 +90,32 @@ class History:
     def strip(
         self, cells: Iterable[Cell | str] | None = None, last: int = LAST, before: Run | None = None
     ) -> dict[str, Strip]:
-        """Verdicts of the cells (None: of all) in the last runs that know one of them, by cell name.
+        """Verdicts of the cells in the last runs that know one of them, by cell name; None: of all cells of these runs.
 
         Runs in which more than the kernels was different from `before` (without it: from the newest) are there and
         marked as unfair. A cell that no run knows has an empty strip.
         """
-        names = self._names()
-        wanted = dict.fromkeys(names.values() if cells is None else map(str, cells))
-        known = json.dumps([number for number, name in names.items() if name in wanted])
-        found = self._with_any(known, last, before)
+        if cells is None:
+            found = self._last_with(None, last, before)
+            names = self._cells_of([number for number, _ in found])
+            wanted = dict.fromkeys(names.values())
+        else:
+            wanted = dict.fromkeys(map(str, cells))
+            names = self._known(wanted)
+            found = self._last_with(list(names), last, before)
         runs = tuple(run for _, run in found)
         place = {number: position for position, (number, _) in enumerate(found)}
-        verdicts: dict[str, list[Verdict | None]] = {name: [None] * len(runs) for name in wanted}
-        statuses: dict[str, list[Status | None]] = {name: [None] * len(runs) for name in wanted}
-        meant, classed = self._terms(Verdict), self._terms(Status)
-        rows = self.connection.execute(
-            "SELECT run, cell, verdict, status FROM result WHERE run IN (SELECT value FROM json_each(?))"
-            " AND cell IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(place)), known),
-        )
-        for run, cell, verdict, status in rows:
-            name, position = names[cell], place[run]
-            verdicts[name][position] = meant[verdict]
-            statuses[name][position] = classed[status]
+        marks: dict[str, list[_Mark]] = {name: [_NOTHING] * len(runs) for name in wanted}
+        row_of = {number: marks[name] for number, name in names.items()}
+        verdicts, statuses = self._terms(Verdict), self._terms(Status)
+        told_by = {(v, s): (verdicts[v], statuses[s]) for v in verdicts for s in statuses}
+        for run, cell, verdict, status in self._results(list(place), list(names)):
+            if (row := row_of.get(cell)) is not None:
+                row[place[run]] = told_by[verdict, status]
         fair, eras = _fairness(runs, before), _eras(runs)
         return {
-            name: Strip(name, runs, fair, eras, tuple(verdicts[name]), tuple(statuses[name]))
-            for name in wanted
+            name: Strip(name, runs, fair, eras, tuple(v for v, _ in row), tuple(s for _, s in row))
+            for name, row in marks.items()
         }
 
     def flips(
@@ -153,31 +151,35 @@ class History:
             for content, first, newest, runs, hit, meant in rows
         }
 
-    def _with_any(self, cells: str, last: int, before: Run | None) -> list[tuple[int, PastRun]]:
+    def _results(self, runs: list[int], cells: list[int]) -> Iterable[tuple[int, int, int, int]]:
+        """Run, cell, verdict and status; of more cells than asked for if these are many, which is quicker."""
+        one_of = "AND cell IN (SELECT value FROM json_each(?2))" if len(cells) < _MANY else ""
+        return self.connection.execute(
+            f"SELECT run, cell, verdict, status FROM result WHERE run IN (SELECT value FROM json_each(?1)) {one_of}",
+            (json.dumps(runs), json.dumps(cells))[: 2 if one_of else 1],
+        )
+
+    def _last_with(self, cells: list[int] | None, last: int, before: Run | None) -> list[tuple[int, PastRun]]:
+        """The last runs, oldest first, that have a result of one of the cells; None: any result."""
+        one_of = "" if cells is None else "AND cell IN (SELECT value FROM json_each(?2))"
         rows = self.connection.execute(
-            f"SELECT {_RUN} FROM run WHERE problem IS NULL AND began < ? AND EXISTS (SELECT 1 FROM result"
-            " WHERE run = run.no AND cell IN (SELECT value FROM json_each(?)))"
-            " ORDER BY began DESC, folder DESC LIMIT ?",
-            (_until(before), cells, last),
+            f"SELECT {_RUN} FROM run WHERE problem IS NULL AND began < ?1"
+            f" AND EXISTS (SELECT 1 FROM result WHERE run = run.no {one_of})"
+            " ORDER BY began DESC, folder DESC LIMIT ?3",
+            (_until(before), json.dumps(cells), last),
         )
         return [_past(row) for row in rows][::-1]
 
     def broke(self, run: PastRun) -> tuple[PastRun | None, tuple[Change, ...]]:
-        """The run before that has most of its cells, and what fails now and did not fail then.
+        """The last run that had finished before and has most of its cells, and what fails now and did not fail then.
 
         The kinds of change are `regression` and `new failure` of `harness.report.compare`.
         """
         number = self._number(run)
-        row = self.connection.execute(
-            f"SELECT {_RUN} FROM run WHERE problem IS NULL AND (began, folder) < (?, ?) AND 2 * ("
-            "SELECT COUNT(*) FROM result AS was JOIN result AS now ON now.cell = was.cell AND now.run = ?3"
-            " WHERE was.run = run.no) > (SELECT COUNT(*) FROM result WHERE run = ?3)"
-            " ORDER BY began DESC, folder DESC LIMIT 1",
-            (_moment(run), os.fsencode(run.folder), number),
-        ).fetchone()
-        if row is None:
+        found = self._before(run, number)
+        if found is None:
             return None, ()
-        earlier, previous = _past(row)
+        earlier, previous = found
         rows = self.connection.execute(
             "SELECT cell.bytes, now.verdict, was.verdict, seen.bytes FROM result AS now"
             " LEFT JOIN result AS was ON was.run = ? AND was.cell = now.cell"
@@ -191,13 +193,38 @@ class History:
             for cell, now, was, seen in rows
         )
 
+    def _before(self, run: PastRun, number: int | None) -> tuple[int, PastRun] | None:
+        rows = self.connection.execute(
+            f"SELECT {_RUN} FROM run WHERE finished IS NOT NULL AND (began, folder) < (?, ?)"
+            " ORDER BY began DESC, folder DESC",
+            (_moment(run), os.fsencode(run.folder)),
+        )
+        shared = (
+            "SELECT COUNT(*) FROM result AS now JOIN result AS was ON was.run = ? AND was.cell = now.cell"
+            " WHERE now.run = ?"
+        )
+        # One after another, because the last one nearly always is it.
+        for row in rows:
+            earlier, previous = _past(row)
+            if 2 * self.connection.execute(shared, (earlier, number)).fetchone()[0] > run.cells:
+                return earlier, previous
+        return None
+
     def _number(self, run: PastRun) -> int | None:
         row = self.connection.execute("SELECT no FROM run WHERE folder = ?", (os.fsencode(run.folder),))
         return next((int(number) for (number,) in row), None)
 
-    def _names(self) -> dict[int, str]:
+    def _known(self, cells: Iterable[str]) -> dict[int, str]:
+        """The numbers of the cells that the index knows."""
+        find = "SELECT no FROM text WHERE bytes = ?"
+        found = ((self.connection.execute(find, (stored(cell),)).fetchone(), cell) for cell in cells)
+        return {row[0]: cell for row, cell in found if row is not None}
+
+    def _cells_of(self, runs: list[int]) -> dict[int, str]:
         rows = self.connection.execute(
-            "SELECT no, bytes FROM text WHERE no IN (SELECT DISTINCT cell FROM result)"
+            "SELECT no, bytes FROM text WHERE no IN (SELECT cell FROM result WHERE run IN"
+            " (SELECT value FROM json_each(?)))",
+            (json.dumps(runs),),
         )
         return {number: told(content) for number, content in rows}
 

@@ -58,21 +58,33 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def connect(reports: Path) -> tuple[sqlite3.Connection, list[str]]:
-    """Open the index, made or made anew if need be, and say in words what was not as it should be.
+def open_index(reports: Path, leave: Path | None = None) -> tuple[sqlite3.Connection, list[str]]:
+    """The index, up to date with the folder, and in words what was not as it should be.
 
-    Where the folder cannot be written the index lives in memory, which costs reading all runs each time.
+    Only runs are read that changed, or that were judged by other knowledge than today's. `leave` is a run's folder
+    that is not read now. Where no file can be had the index lives in memory, which costs reading all runs.
     """
     path = reports / FILE
     try:
-        return _opened(path), []
+        return _current(path, reports, leave, [])
+    except sqlite3.OperationalError as error:  # no right to write, no space, somebody else is at it
+        words = f"{path} cannot be used ({error}): all runs were read again, and the index was not kept"
+        return _current(":memory:", reports, leave, [words])
     except sqlite3.DatabaseError as error:
-        words = [f"{path} could not be used ({error}) and was made again"]
-    if not os.access(reports, os.W_OK):
-        return _opened(":memory:"), [f"{reports} cannot be written: its history is not kept"]
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return _opened(path), words
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _current(path, reports, leave, [f"{path} was damaged ({error}) and was made again"])
+
+
+def _current(
+    path: Path | str, reports: Path, leave: Path | None, words: list[str]
+) -> tuple[sqlite3.Connection, list[str]]:
+    connection = _opened(path)
+    try:
+        return connection, [*words, *_refresh(connection, reports, leave)]
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _opened(path: Path | str) -> sqlite3.Connection:
@@ -112,12 +124,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def refresh(connection: sqlite3.Connection, reports: Path, leave: Path | None = None) -> list[str]:
-    """Bring the index up to date with the folder; what had to be left out, in words.
-
-    Only runs are read that changed, or that were judged by other knowledge than today's. `leave` is a run's folder
-    that is not read now.
-    """
+def _refresh(connection: sqlite3.Connection, reports: Path, leave: Path | None) -> list[str]:
     rules, indexed = reading.knowledge(), _indexed(connection)
     present = {d.name: d for d in sorted(reports.iterdir()) if d.is_dir() and reading.is_run(d)}
     known = _once(load)
@@ -204,7 +211,8 @@ def _insert_results(connection: sqlite3.Connection, run: int | None, found: Read
     )
     number = _numbers(connection, {text for texts in named for text in texts})
     connection.executemany(
-        "INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        # Two cells have one name if there is a slash in a scenario's.
+        "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 run,

@@ -42,11 +42,8 @@ class Folder:
             names = json.loads((self.path / LIST).read_text("utf-8"))
         except (OSError, ValueError):
             return frozenset()
-        return (
-            frozenset(n for n in names if isinstance(n, str) and is_inside(n))
-            if isinstance(names, list)
-            else frozenset()
-        )
+        listed = names if isinstance(names, list) else []
+        return frozenset(n for n in listed if isinstance(n, str) and is_inside(n) and "\0" not in n)
 
     @property
     def logs(self) -> frozenset[str]:
@@ -71,26 +68,22 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> bool:
         """Put a claimed file there, whole; False if that is what it holds already."""
-        path = self._place(name)
-        try:
-            if path.read_bytes() == content:
-                return False
-        except OSError:
-            pass
+        path = self.path / name
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        self._make_room(path)
         with _whole(path) as temporary:
             temporary.write_bytes(content)
         return True
 
     def copy(self, name: str, source: Path) -> bool:
         """Copy a claimed file there, whole; False if size and time say that it is the same already."""
-        path = self._place(name)
-        found = source.stat()
-        try:
-            here = path.lstat()
+        path, found = self.path / name, source.stat()
+        if path.is_file():
+            here = path.stat()
             if (here.st_size, here.st_mtime_ns) == (found.st_size, found.st_mtime_ns):
                 return False
-        except OSError:
-            pass
+        self._make_room(path)
         with _whole(path) as temporary:
             shutil.copyfile(source, temporary, follow_symlinks=False)
             os.utime(temporary, ns=(found.st_atime_ns, found.st_mtime_ns))
@@ -101,7 +94,7 @@ class Folder:
         gone = self.owned & set(names)
         for name in sorted(gone, reverse=True):
             path = self.path / name
-            if self._is_within(path.parent):
+            if self._is_within(path.parent) and (path.is_symlink() or path.is_file()):
                 path.unlink(missing_ok=True)
                 self._prune(path.parent)
         if gone:
@@ -118,12 +111,10 @@ class Folder:
             return not self.path.exists()
         return True
 
-    def _place(self, name: str) -> Path:
-        path = self.path / name
+    def _make_room(self, path: Path) -> None:
         if not self._is_within(path.parent):
             raise ConfigError(f"{visible(str(path))} would leave {self.path}: a link stands in its way")
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path
 
     def _is_within(self, directory: Path) -> bool:
         return directory.resolve().is_relative_to(self.path.resolve())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.publish.feeds import ATOM_FILE, JSON_FILE, page_of
@@ -15,7 +13,7 @@ from harness.publish.record import FILE as HISTORY
 from harness.publish.record import Entry, Record
 from harness.report.chart_style import CHART_CSS
 from harness.report.charts import pass_rates
-from harness.report.sanitize import visible
+from harness.report.html import environment, policy_hash
 from harness.report.status import Status
 
 _SHOWN = 300
@@ -37,7 +35,7 @@ def index(title: str, record: Record, badge: str | None) -> str:
         chart=chart and Markup(chart.svg),  # escaped where it was drawn
         causes=record.causes[:_CAUSES],
         more=max(0, len(record.causes) - _CAUSES),
-        pages={entry.folder: page_of(entry) for entry in record.runs if entry.pages},
+        pages={entry.folder: _link(entry) for entry in record.runs if entry.pages},
         names={entry.folder: entry.name for entry in record.runs},
         badge=badge,
         files={"atom": ATOM_FILE, "json": JSON_FILE, "history": HISTORY},
@@ -45,8 +43,11 @@ def index(title: str, record: Record, badge: str | None) -> str:
 
 
 def forward(page: str) -> str:
-    """A page that leads on to another one, as every static host and a browser without a server can."""
-    return _render("forward.html.j2", page=page)
+    """A page that leads on to another one, as every static host and a browser without a server can.
+
+    `page` is an address whose special characters are quoted.
+    """
+    return _render("forward.html.j2", page=Markup(page))
 
 
 def missing() -> str:
@@ -54,11 +55,16 @@ def missing() -> str:
     return _render("missing.html.j2")
 
 
+def _link(entry: Entry) -> Markup:
+    """Quoted already, and of no use if it were cut."""
+    return Markup(page_of(entry))
+
+
 def _row(entry: Entry) -> dict[str, Any]:
     rate = entry.counts.rate
     return {
         "entry": entry,
-        "page": page_of(entry) if entry.pages else None,
+        "page": _link(entry) if entry.pages else None,
         "began": entry.when.strftime("%Y-%m-%d %H:%M"),
         "took": None if entry.finished is None else str(entry.updated - entry.when).split(".")[0],
         "rate": "" if rate is None else f"{int(rate * 1000) / 10:.1f} %",  # never rounded up to 100 %
@@ -67,28 +73,17 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _render(template: str, **values: Any) -> str:  # noqa: ANN401
-    environment = _environment()
-    style = environment.get_template("style.css.j2").render(charts=Markup(CHART_CSS))
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    # Ours, not the guest's: the hash in the policy is of exactly this text.
-    return environment.get_template(template).render(
-        style=Markup(style), digest=digest, statuses=[str(status) for status in Status], **values
+    templates = _templates()
+    style = templates.get_template("style.css.j2").render(charts=Markup(CHART_CSS))
+    return templates.get_template(template).render(
+        # Ours, not the guest's: the hash in the policy is of exactly this text.
+        style=Markup(style),
+        style_hash=policy_hash(style),
+        statuses=[str(status) for status in Status],
+        **values,
     )
 
 
 @cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("harness.publish", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401  whatever a template's expression gives
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value, _SHOWN)
-    return "" if value is None else value
+def _templates() -> Environment:
+    return environment("harness.publish", "templates", _SHOWN)

@@ -80,7 +80,8 @@ class Entry:
             return self.headline
         new = f"{self.breakages:,}" if self.breakages else "no"
         unlike = ", in unlike conditions" if self.unlike else ""
-        return f"{new} new breakage{'' if self.breakages == 1 else 's'} against {self.against}{unlike}; {self.headline}"
+        plural = "s" if self.breakages > 1 else ""
+        return f"{new} new breakage{plural} against {self.against}{unlike}; {self.headline}"
 
     @property
     def counts(self) -> RunCounts:
@@ -132,10 +133,12 @@ class Record:
             if document["schema"] != SCHEMA_VERSION:
                 raise HarnessError(f"{FILE} is of version {document['schema']!r}, not {SCHEMA_VERSION}")
             runs = tuple(_entry(run) for run in document["runs"])
+            for run in runs:
+                _ = run.when, run.updated, run.counts.rate
             return cls(
                 str(uuid.UUID(document["site"])), runs, tuple(Seen(**cause) for cause in document["causes"])
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise HarnessError(f"{FILE} is not what kmatrix wrote: {error!r}") from error
 
     def joined(self, other: Record) -> Record:

@@ -166,6 +166,8 @@ def _list_of(site: Path, name: str) -> Path:
 
 def _copy_run(run: Path, folder: Folder, *, logs: bool) -> int:
     if not (run / INDEX).is_file():
+        if INDEX in folder.owned:
+            return 0  # only the ledger is still here, for the history: the site has more than could be made of it
         write_reports(run)
     wanted = [*(logs_of(run) if logs else ()), *reports_of(run)]
     folder.claim(wanted)
