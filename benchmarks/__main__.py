@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks.measure import ROOT, Measured, restores, run, wall, without_boots
+from benchmarks.measure import Measured, restores, run, wall, without_boots
+from benchmarks.results import write_down
 
 _SMALL = ("--kernels", "debian-6.1,debian-6.12", "--scenarios", "threads,pipes")
 _PAIR = ("--kernels", "debian-6.1,debian-6.12")
 
 Row = tuple[str, float, str, str]
-"""What, figure, unit, goal."""
+HEAD = ("what", "figure", "unit", "goal")
 
 
 def main() -> None:
@@ -27,8 +24,8 @@ def main() -> None:
         base = Path(name)
         run(base / "warm", "--profile", "quick", "-k", "baseline and threads")
         rows = [*_quick(run(base / "quick", "--profile", "quick")), *_isolation(base), *_slots(base)]
-    print(tabulate(rows, headers=("what", "figure", "unit", "goal"), floatfmt=".2f"))
-    _write(rows)
+    print(tabulate(rows, headers=HEAD, floatfmt=".2f"))
+    write_down(HEAD, rows)
 
 
 def _quick(quick: Measured) -> list[Row]:
@@ -65,21 +62,6 @@ def _slots(base: Path) -> list[Row]:
         ("2 kernels, 6 scenarios, 2 slots", two.seconds, "s", ""),
         ("  1 slot / 2 slots", one.seconds / two.seconds, "x", "1.7 or more"),
     ]
-
-
-def _write(rows: list[Row]) -> None:
-    directory = ROOT / "benchmarks" / "results"
-    directory.mkdir(exist_ok=True)
-    now = datetime.now(UTC)
-    record = {
-        "made": now.isoformat(timespec="seconds"),
-        "cores": os.cpu_count(),
-        "host": platform.release(),
-        "figures": [dict(zip(("what", "figure", "unit", "goal"), row, strict=True)) for row in rows],
-    }
-    path = directory / f"{now:%Y%m%d-%H%M%S}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"\nwritten to {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

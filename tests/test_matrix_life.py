@@ -154,6 +154,11 @@ def restored(tmp_path: Path, site: Site, check: Any = lambda *_: None) -> Story:
     return lived(tmp_path, site, Needs(), check)
 
 
+def test_a_restore_tells_of_the_dump_that_it_restores(tmp_path: Path) -> None:
+    story = restored(tmp_path, Site())
+    assert (story.image_bytes, story.dump_seconds) == (4096, 0.4)
+
+
 def test_what_criu_cannot_do_under_the_destination_is_a_skip(tmp_path: Path) -> None:
     story = lived(tmp_path, Site(), Needs(features=("uffd", "timens", "vsock")))
     assert story.outcome is Outcome.SKIP

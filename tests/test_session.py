@@ -6,13 +6,14 @@ import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import ledgers
 import pytest
 
 from harness.cache import Cache
 from harness.errors import ConfigError, HostError
+from harness.kernels.kernel import Kernel, Provenance
 from harness.matrix.cell import Cell, Isolation, Outcome
 from harness.matrix.lab import Lab
 from harness.matrix.workloads import Subject
@@ -164,3 +165,26 @@ def test_lines_for_a_log_count_and_show_reds_with_hostile_text_escaped() -> None
     assert "\x1b" not in said
     assert "\x00" not in said
     assert "2 of 2 cells: 1 pass, 1 fail; 0:00 left" in said
+
+
+def test_a_run_writes_down_what_of_a_configuration_matters_and_nothing_where_there_is_none() -> None:
+    here = Path("/")
+    made = Kernel("a", "6.1", None, here, None, None, None, here, "0" * 64, Provenance("here", "1" * 64))
+    hardware = SimpleNamespace(accelerator="tcg", cpu="x", memory=512, vcpus=1, kernel_arguments=())
+    lab: Any = SimpleNamespace(
+        run_id="one",
+        kernels={"a": made, "b": made},
+        options={"a": {"TUN": "m", "E1000": "y"}, "b": None},
+        hypervisor=SimpleNamespace(versions={}),
+        hardware=hardware,
+        scenarios={},
+        isolation=Isolation.RESET,
+        confirm="cell",
+        images={},
+    )
+    selection: Any = SimpleNamespace(userlands=(), kernels=("a", "b"), scenarios=(), suite=None, modes=())
+    first, second = rundir.describe(lab, selection, slots=1, cells=0, started="now")["plan"]["kernels"]
+    assert first["options"]["TUN"] == "m"
+    assert first["options"]["UNIX_DIAG"] == "n"
+    assert "E1000" not in first["options"]
+    assert "options" not in second

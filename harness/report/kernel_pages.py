@@ -85,7 +85,7 @@ class KernelPages:
     def differing(self) -> tuple[str, ...]:
         """Options in which the kernels that have any differ."""
         known = [page.options for page in self.kernels if page.options]
-        names = dict.fromkeys(name for options in known for name in options)
+        names = sorted({name for options in known for name in options})
         return tuple(name for name in names if len({options.get(name) for options in known}) > 1)
 
 
