@@ -261,3 +261,21 @@ def test_a_long_grid_keeps_only_the_rows_in_sight(browser_report: Open, tmp_path
         page.keyboard.press("ArrowUp")
     assert focused(page).startswith("s259, to debian-6.12")
     expect(page.locator("tr:has(> td:focus)")).to_have_attribute("aria-rowindex", "261")
+
+
+def test_earlier_runs_are_seen_in_a_cell_and_in_the_causes(browser_report: Open, tmp_path: Path) -> None:
+    made = ledgers.nights(6, 12)
+    made.before.write(tmp_path / "first")
+    run = made.after.write(tmp_path / "second")
+    (tmp_path / "latest").symlink_to("second")
+    write_reports(run)
+    regressed = next(cell for cell, change in made.changes.items() if change == "regression")
+    page = browser_report(run, f"#cell={regressed}")
+    strip = page.locator("#drawer .strip li")
+    expect(strip).to_have_count(1)
+    expect(strip).to_contain_text("20261120-200000-beef, 2026-11-20 20:00: compatible")
+    page.keyboard.press("Escape")
+    expect(page.locator("#causes thead").first).to_contain_text("First seen")
+    old = page.locator("#causes tr[data-cause]", has_text="failed sys_rseq")
+    expect(old).to_contain_text("2026-11-20 in 20261120-200000-beef")
+    expect(page.locator("#pictures")).to_contain_text("Pass rate over the last 2 runs")

@@ -58,6 +58,7 @@ def test_kinds_must_all_hold_and_values_of_one_are_alternatives(
         & cells["scenario"].str.startswith("cpu"),
         "scenario:tcp scenario:redis": cells["scenario"].isin(["tcp", "redis"]),
         "-verdict:compatible -scenario:tcp": (cells["verdict"] != "compatible") & (cells["scenario"] != "tcp"),
+        "tag:network": cells["scenario"].str.match("tcp|redis"),
         "is:diagonal": cells["diagonal"],
         "is:baseline,diagonal": cells["baseline"] | cells["diagonal"],
         "direction:backward": cells["direction"] == "backward",
@@ -93,7 +94,7 @@ def test_versions_are_compared_as_kernels_not_as_text(ask: Callable[[str], tuple
         ("verdict:", "“verdict:” has no value."),
         ("nonsense", "Nothing here has “nonsense” in its name or its error."),
         ("-verdict:fial", "No verdict here is “fial”."),
-        ("tag:network", "This run's record does not say which tags its scenarios have."),
+        ("tag:netwerk", "No scenario here has the tag “netwerk”. There are: network, object."),
         ("phase:checking", "No phase here is “checking”."),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -23,13 +24,13 @@ from harness.report.page.facts import distinct, facts
 from harness.report.page.kernels import in_order
 from harness.report.page.looks import MEANINGS, SIGNS
 from harness.report.page.overview import overviews
-from harness.report.page.past import Past
+from harness.report.page.past import NO_PAST, Past
 from harness.report.rundir import Run
 from harness.report.sanitize import visible
 from harness.verdict.known import load
+from harness.verdict.verdict import Verdict
 
 FILE = "index.html"
-NO_PAST = Past()
 SHOWN = 300
 """Characters of a text in the page's own HTML; the cell's view and the logs have the rest."""
 _STYLES = ("tokens.css", "layout.css", "matrix.css", "detail.css", "print.css")
@@ -79,7 +80,7 @@ def render(
             comparison=comparison,
             changes=changes.sections(comparison, causes) if comparison else [],
             past=past,
-            pictures=_pictures(run, past),
+            pictures=_pictures(run, tally, past),
             scenarios=cells["scenario"].nunique(),
             userlands=_userlands(cells),
             tally=[(verdict, count) for verdict, count in tally.items() if count],
@@ -100,13 +101,14 @@ def render(
     )
 
 
-def _pictures(run: Run, past: Past) -> list[tuple[Chart, Markup]]:
+def _pictures(run: Run, tally: Mapping[Verdict, int], past: Past) -> list[tuple[Chart, Markup]]:
     """With their markup, which `harness.report.svg` made and whose texts it escaped."""
+    now = charts.RunCounts(run.name, str(run.facts.get("started") or ""), tally)
     drawn = (
         charts.phase_times(run.attempts),
         charts.dump_times(run.attempts),
         charts.image_sizes(run.attempts),
-        charts.pass_rates(past.counts) if len(past.trend) > 1 else None,
+        charts.pass_rates([*past.counts, now]) if past.trend else None,
     )
     return [(chart, Markup(chart.svg)) for chart in drawn if chart is not None]
 
