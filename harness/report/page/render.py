@@ -33,6 +33,9 @@ from harness.verdict.verdict import Verdict
 FILE = "index.html"
 SHOWN = 300
 """Characters of a text in the page's own HTML; the cell's view and the logs have the rest."""
+_LONG = 160
+"""Characters of a fact that are shown before anybody asks for more."""
+_WHOLE = 20_000
 _STYLES = ("tokens.css", "layout.css", "matrix.css", "detail.css", "print.css")
 _SCRIPTS = (
     "elements.js",
@@ -89,6 +92,8 @@ def render(
             style=style,
             visible=visible,
             lines=_lines,
+            long=_LONG,
+            whole=_whole,
             facts=facts(run, cells),
             kernels=kernels,
             pages={page.label: page for page in pages.kernels},
@@ -162,3 +167,8 @@ def _finalize(value: Any) -> Any:  # noqa: ANN401  whatever a template's express
 def _lines(said: tuple[str, ...]) -> Markup:
     """Lines that have passed `visible`, each escaped, one below the other."""
     return Markup("\n").join(said)
+
+
+def _whole(text: str) -> Markup:
+    """All of a text that is longer than what `_finalize` lets through."""
+    return Markup.escape(visible(text, _WHOLE))
