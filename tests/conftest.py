@@ -1,11 +1,14 @@
-"""What the tests marked `vm` share. libvirt's embedded driver allows one root a process, so there is one hypervisor."""
+"""What the tests marked `vm` and `browser` share. libvirt's embedded driver allows one root a process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ledgers
 import pytest
+from browser import CHROMIUM, Reader, chromium
+from playwright.sync_api import Browser, Page
 from stage import Stage
 
 from harness import images, kernels
@@ -13,6 +16,7 @@ from harness.cache import Cache
 from harness.config import Config, load
 from harness.guests.guest import Boot, Guest
 from harness.guests.hypervisor import EMBED, Hypervisor, open_hypervisor
+from harness.report.write import write_reports
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +70,34 @@ def guest(stage: Stage) -> Iterator[Guest]:
     """A pristine guest."""
     yield stage.fresh()
     stage.rest()
+
+
+@pytest.fixture(scope="session")
+def chromium_browser() -> Iterator[Browser]:
+    """One browser for all tests of a process."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser_report(chromium_browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a run's page: `browser_report(folder, "#cell=...", color_scheme="dark")`.
+
+    When the test has ended, no page may have complained, nor asked the network for anything.
+    """
+    reader = Reader(chromium_browser)
+    yield reader.open
+    reader.close()
+    reader.assert_quiet()
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a night with every verdict, compared with the night before; seven kernels, fourteen scenarios."""
+    folder = tmp_path_factory.mktemp("nights")
+    made = ledgers.nights(7, 14)
+    before, after = made.before.write(folder / "before"), made.after.write(folder / "after", logs=True)
+    write_reports(after, before)
+    return after

@@ -119,6 +119,9 @@ def run_facts(kernels: tuple[str, ...], scenarios: tuple[str, ...], planned: int
             "userlands": ["trixie"],
             "kernels": [{"label": label, **vars(identity(label))} for label in kernels],
             "scenarios": list(scenarios),
+            "tags": {
+                name: ["network"] if name.startswith(("tcp", "redis")) else ["object"] for name in scenarios
+            },
             "workloads": {name: f"{sum(map(ord, name)):032x}" for name in scenarios},
             "modes": ["cold"],
             "isolation": "reset",

@@ -22,6 +22,7 @@ from harness.report import (
     terminal,
 )
 from harness.report.compare import Comparison
+from harness.report.page import past
 from harness.report.rundir import Run
 
 Writer = Callable[[Run, pd.DataFrame, Comparison | None], str]
@@ -35,7 +36,7 @@ class Format:
     file: str
     """Its name in the run's folder."""
     write: Writer
-    """Given the run, its cells and what changed since another run, if that was asked for; touches no file."""
+    """Given the run, its cells and what changed since another run, if that was asked for; writes nothing of the run."""
 
 
 def text(
@@ -53,8 +54,13 @@ def text(
     return f"{matrix}\n{changes.render(run, cells, comparison, width=width)}"
 
 
+def _page(run: Run, cells: pd.DataFrame, comparison: Comparison | None) -> str:
+    """With what earlier runs in the same folder say."""
+    return page.render(run, cells, comparison=comparison, past=past.of(run, cells))
+
+
 FORMATS: Mapping[str, Format] = {
-    "html": Format(page.FILE, lambda run, cells, since: page.render(run, cells, comparison=since)),
+    "html": Format(page.FILE, _page),
     "json": Format(exports.JSON_FILE, exports.as_json),
     "csv": Format(exports.CSV_FILE, lambda _, cells, __: exports.as_csv(cells)),
     "text": Format(TEXT_FILE, text),

@@ -135,6 +135,7 @@ def describe(lab: Lab, selection: Selection, *, slots: int, cells: int, started:
             "kernels": [_kernel(lab, label) for label in selection.kernels],
             "scenarios": list(selection.scenarios),
             "workloads": {name: subject.sha256 for name, subject in lab.scenarios.items()},
+            "tags": {name: list(subject.scenario.tags) for name, subject in lab.scenarios.items()},
             "suite": None if selection.suite is None else zdtm.NAME,
             "modes": list(selection.modes),
             "isolation": str(lab.isolation),

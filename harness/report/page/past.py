@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
+
+from harness.history.history import History
 from harness.history.past import PastRun, Sighting, Strip
 from harness.report.charts import RunCounts
 from harness.report.page.looks import BY_RANK
 from harness.report.page.pack import Words, pack
+from harness.report.rundir import Run
 from harness.report.sanitize import visible
 
+LATEST = "latest"
+"""In a folder of runs: the link to the newest. A folder without it is not taken for one."""
 _NEVER = "."
 """In a strip: the run has no last word on the cell."""
 _NAME = 200
@@ -59,6 +66,25 @@ class Past:
             "strips": words.listed,
             "column": pack(column),
         }
+
+
+NO_PAST = Past()
+
+
+def of(run: Run, cells: pd.DataFrame) -> Past:
+    """What the runs in the same folder say that began before this one; nothing where they cannot be read."""
+    reports = run.directory.resolve().parent
+    if not (reports / LATEST).is_symlink():
+        return NO_PAST
+    try:
+        with History.open(reports, leave=run.directory) as history:
+            return Past(
+                strips=history.strip(list(cells["cell"]), before=run),
+                seen=history.signatures(before=run),
+                trend=history.trend(before=run),
+            )
+    except (OSError, sqlite3.Error):
+        return NO_PAST
 
 
 def _letters(strip: Strip) -> str:

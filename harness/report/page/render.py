@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -23,15 +24,18 @@ from harness.report.page.facts import distinct, facts
 from harness.report.page.kernels import in_order
 from harness.report.page.looks import MEANINGS, SIGNS
 from harness.report.page.overview import overviews
-from harness.report.page.past import Past
+from harness.report.page.past import NO_PAST, Past
 from harness.report.rundir import Run
 from harness.report.sanitize import visible
 from harness.verdict.known import load
+from harness.verdict.verdict import Verdict
 
 FILE = "index.html"
-NO_PAST = Past()
 SHOWN = 300
 """Characters of a text in the page's own HTML; the cell's view and the logs have the rest."""
+_LONG = 160
+"""Characters of a fact that are shown before anybody asks for more."""
+_WHOLE = 20_000
 _STYLES = ("tokens.css", "layout.css", "matrix.css", "detail.css", "print.css")
 _SCRIPTS = (
     "elements.js",
@@ -79,7 +83,7 @@ def render(
             comparison=comparison,
             changes=changes.sections(comparison, causes) if comparison else [],
             past=past,
-            pictures=_pictures(run, past),
+            pictures=_pictures(run, tally, past),
             scenarios=cells["scenario"].nunique(),
             userlands=_userlands(cells),
             tally=[(verdict, count) for verdict, count in tally.items() if count],
@@ -88,6 +92,8 @@ def render(
             style=style,
             visible=visible,
             lines=_lines,
+            long=_LONG,
+            whole=_whole,
             facts=facts(run, cells),
             kernels=kernels,
             pages={page.label: page for page in pages.kernels},
@@ -100,13 +106,14 @@ def render(
     )
 
 
-def _pictures(run: Run, past: Past) -> list[tuple[Chart, Markup]]:
+def _pictures(run: Run, tally: Mapping[Verdict, int], past: Past) -> list[tuple[Chart, Markup]]:
     """With their markup, which `harness.report.svg` made and whose texts it escaped."""
+    now = charts.RunCounts(run.name, str(run.facts.get("started") or ""), tally)
     drawn = (
         charts.phase_times(run.attempts),
         charts.dump_times(run.attempts),
         charts.image_sizes(run.attempts),
-        charts.pass_rates(past.counts) if len(past.trend) > 1 else None,
+        charts.pass_rates([*past.counts, now]) if past.trend else None,
     )
     return [(chart, Markup(chart.svg)) for chart in drawn if chart is not None]
 
@@ -160,3 +167,8 @@ def _finalize(value: Any) -> Any:  # noqa: ANN401  whatever a template's express
 def _lines(said: tuple[str, ...]) -> Markup:
     """Lines that have passed `visible`, each escaped, one below the other."""
     return Markup("\n").join(said)
+
+
+def _whole(text: str) -> Markup:
+    """All of a text that is longer than what `_finalize` lets through."""
+    return Markup.escape(visible(text, _WHOLE))

@@ -45,7 +45,7 @@ function shellQuoted(text) {
 }
 
 function knowledge(judgement) {
-  const entry = run.known[judgement.known];
+  const entry = Object.hasOwn(run.known, judgement.known) ? run.known[judgement.known] : null;
   const rows = [];
   if (entry) {
     rows.push(["known as", [element("b", {}, judgement.known), ` ${entry.title}`]], ["cause", entry.cause]);
@@ -142,7 +142,7 @@ function attemptOf(attempt, sum, longest) {
 }
 
 function colourOf(phase) {
-  return PHASE_COLOURS[phase.name] ?? 6;
+  return Object.hasOwn(PHASE_COLOURS, phase.name) ? PHASE_COLOURS[phase.name] : 6;
 }
 
 function bar(phases, longest) {

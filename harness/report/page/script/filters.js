@@ -101,7 +101,7 @@ function tellFilters(state, query, told, matching) {
   byId("told").textContent = told.join(" ");
   const all = matching === run.size;
   byId("matched").replaceChildren(
-    element("span", { role: "status" }, all ? `All ${plural(run.size, "cell")}.` : `${matching.toLocaleString("en")} of ${plural(run.size, "cell")} match.`),
+    element("span", { role: "status" }, all ? `All ${plural(run.size, "cell")} that have a result.` : `${matching.toLocaleString("en")} of ${plural(run.size, "cell")} match.`),
     matching ? element("button", { type: "button", class: "button", id: "list", click: () => filters.listed() }, "List them") : "",
     state.q ? element("button", { type: "button", class: "button", click: () => filters.changed("") }, "Clear") : "",
   );

@@ -42,7 +42,7 @@ function drawMatrix(view) {
 function waysOf(view) {
   const ways = view.rowAxis === "source" && view.columnAxis === "destination";
   const turned = view.rowAxis === "destination" && view.columnAxis === "source";
-  if (!ways && !turned) return [];
+  if ((!ways && !turned) || view.columns.length < 2) return [];
   const [above, below] = ways ? ["forward, to a newer kernel", "backward, to an older kernel"] : ["backward, to an older kernel", "forward, to a newer kernel"];
   return [element("p", { class: "ways" }, element("span", {}, `below the diagonal: ${below} ↙`), element("span", {}, `above the diagonal: ${above} ↗`))];
 }

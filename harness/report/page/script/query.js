@@ -87,29 +87,39 @@ function compile(text, kinds) {
   const told = [];
   const groups = new Map();
   for (const word of words) {
-    const kind = kinds[word.kind === null ? "text" : word.kind];
-    if (kind === undefined) {
-      told.push(`“${word.kind}:” is no kind of word. There are: ${Object.keys(kinds).filter((name) => !kinds[name].alias && name !== "text").join(", ")}. To look for it as text, put it in quotes.`);
+    const name = word.kind === null ? "text" : word.kind;
+    if (!Object.hasOwn(kinds, name) || word.kind === "text") {
+      told.push(`“${word.kind}:” is no kind of word. There are: ${Object.keys(kinds).filter((one) => !kinds[one].alias && one !== "text").join(", ")}. To look for it as text, put it in quotes.`);
       continue;
     }
     if (word.values.length === 0) told.push(`“${word.word}” has no value.`);
-    for (const value of word.values) addTest(groups, kind, word, value, told);
+    const kind = kinds[name];
+    if (!groups.has(kind.name)) groups.set(kind.name, { bounds: [], either: [], not: [] });
+    for (const value of word.values) addTest(groups.get(kind.name), kind, word.negative, value, told);
   }
-  const tests = [...groups.values()];
+  const tests = [...groups.values()].map(joined);
   return { words, told, accepts: (cell) => tests.every((test) => test(cell)) };
 }
 
-function addTest(groups, kind, word, value, told) {
+function addTest(group, kind, negative, value, told) {
   const found = kind.select(value);
   if (typeof found === "string") {
     told.push(found);
-    if (word.negative) return; // not what does not exist: everything
+    if (!negative) group.either.push(() => false); // not what does not exist: everything
+    return;
   }
-  const { bound, mask } = typeof found === "string" ? { bound: false, mask: null } : found;
-  const key = `${kind.name} ${word.negative ? "not" : bound ? "bound" : "either"}`;
-  // Plain words narrow one another down, as in any search; so do bounds of a version, and everything that is not.
-  const all = word.negative || bound || kind.name === "text";
-  const holds = (cell) => mask !== null && kind.holds(mask, cell) !== word.negative;
-  const before = groups.get(key);
-  groups.set(key, before === undefined ? holds : all ? (cell) => before(cell) && holds(cell) : (cell) => before(cell) || holds(cell));
+  const holds = (cell) => kind.holds(found.mask, cell);
+  if (negative) group.not.push(holds);
+  // Words without a kind narrow one another down, as in any search; so do the bounds of a version.
+  else if (found.bound || kind.name === "text") group.bounds.push(holds);
+  else group.either.push(holds);
+}
+
+/** One kind's test: within all bounds, or one of the names; and nothing that it must not be. */
+function joined({ bounds, either, not }) {
+  return (cell) => {
+    if (not.some((holds) => holds(cell))) return false;
+    if (bounds.length === 0 && either.length === 0) return true;
+    return (bounds.length > 0 && bounds.every((holds) => holds(cell))) || either.some((holds) => holds(cell));
+  };
 }

@@ -27,7 +27,7 @@ function readState(hash) {
     const value = decoded(raw);
     if (key === "q") state.q = value;
     else if (key === "rows" || key === "cols") {
-      if (AXES[value]) state[key] = value;
+      if (Object.hasOwn(AXES, value)) state[key] = value;
       else told.push(`The address wants ${key} by “${value}”; there are: ${Object.keys(AXES).join(", ")}.`);
     } else if (key === "at") {
       const [row, column] = raw.split("~");

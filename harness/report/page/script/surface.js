@@ -35,14 +35,16 @@ function surfaceDifference(before, after) {
   return [
     element("p", { class: "soft" }, `${plural(rows.length, "interface")} ${rows.length === 1 ? "differs" : "differ"}, ${breaking.length} of them possible breakage. ${backward ? "The second kernel is the older one." : ""} ${alike[before] === alike[after] ? "" : "They were not probed quite alike."}`),
     foretoldOf(foretold, before, after, kernels),
-    rows.length ? element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Interfaces that differ" }, element("table", { class: "facts" }, surfaceHead(), element("tbody", {}, [...breaking, ...rows.filter((row) => !row.breaking)].map((row) => row.made)))) : "",
+    breaking.length ? surfaceTable("Interfaces that may break", breaking) : "",
+    rows.length > breaking.length ? element("details", { class: "quiet" }, element("summary", {}, `${rows.length - breaking.length} that break nobody`), surfaceTable("Interfaces that differ", rows.filter((row) => !row.breaking))) : "",
     changed.length ? element("p", {}, element("span", { class: "soft" }, "criu check "), changed.map(([userland, name, , has]) => `${name} (${userland}): ${has === "1" ? "found" : "no longer found"}`).join(", ")) : "",
     run.surfaces.left_out.length ? element("p", { class: "soft" }, `For want of room left out: ${run.surfaces.left_out.join(", ")}.`) : "",
   ].filter((part) => part !== "" && part !== null);
 }
 
-function surfaceHead() {
-  return element("thead", {}, element("tr", {}, ["Interface", "What happened", "Before", "After", "Known"].map((title) => element("th", { scope: "col" }, title))));
+function surfaceTable(title, rows) {
+  const head = element("thead", {}, element("tr", {}, ["Interface", "What happened", "Before", "After", "Known"].map((column) => element("th", { scope: "col" }, column))));
+  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, element("table", { class: "facts" }, head, element("tbody", {}, rows.map((row) => row.made))));
 }
 
 function interfaceRow([id, what, known, findings, found, transitions], before, after, backward) {

@@ -13,7 +13,7 @@ function remembered(value) {
 }
 
 function themeButton() {
-  let theme = THEMES[remembered()] ? remembered() : "auto";
+  let theme = Object.hasOwn(THEMES, remembered() || "") ? remembered() : "auto";
   const button = element("button", { type: "button", class: "button plain" });
   const apply = () => {
     if (theme === "auto") delete document.documentElement.dataset.theme;

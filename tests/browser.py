@@ -1,0 +1,67 @@
+"""Debian's Chromium, headless, for tests of reports: opens a page and remembers everything it should not do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+READY = "performance.getEntriesByName('kmatrix-ready').length > 0"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser; root has no sandbox to run it in."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Reader:
+    """Opens reports. What their pages complained of or asked the network for is in `complaints` and `requests`."""
+
+    browser: Browser
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def open(self, report: Path, view: str = "", **context: Any) -> Page:  # noqa: ANN401  as Playwright takes them
+        """A fresh window with a report's page; `report` is the run's folder or the file, `view` the address's hash."""
+        file = report / "index.html" if report.is_dir() else report
+        scripted = context.get("java_script_enabled", True)
+        page = self.browser.new_context(**context).new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: self._asked(request, file))
+        page.goto(file.as_uri() + view)
+        if scripted:
+            page.wait_for_function(READY)
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        self.complaints.append(f"{message.type}: {message.text}")
+
+    def _asked(self, request: Request, file: Path) -> None:
+        if not request.url.startswith((file.as_uri(), "data:image/svg+xml,")):
+            self.requests.append(request.url)
+
+    def assert_quiet(self) -> None:
+        """Nothing went wrong in any page, and none of them asked anybody for anything."""
+        assert self.complaints == []
+        assert self.requests == []
+
+    def close(self) -> None:
+        """All windows."""
+        for context in self.browser.contexts:
+            context.close()
