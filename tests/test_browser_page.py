@@ -11,6 +11,7 @@ import ledgers
 import pytest
 from playwright.sync_api import Page, expect
 
+from harness.matrix.cell import Cell, Outcome, Phase
 from harness.report.write import Summary, summarise, write_reports
 from harness.verdict.signature import normalize
 from harness.verdict.verdict import Verdict
@@ -195,6 +196,20 @@ def test_a_permalink_opens_fresh_with_all_evidence(
             expect(sheet.locator(".phases").last).to_contain_text(f"{phase} {seconds:.2f} s")
     assert sheet.locator(".controls a").count() == 4
     assert sheet.locator('.mini [aria-current="true"]').count() == 1
+
+
+def test_commands_of_a_cause_are_at_hand(browser_report: Open, tmp_path: Path) -> None:
+    cell = Cell("trixie", "cold", "redis", "debian-6.1-oldest", "debian-6.12")
+    logs = {"commands": "logs/commands.log"}
+    tried = [
+        ledgers.attempt(cell, Outcome.FAIL, phase=Phase.RESTORE, error="Error (criu/x.c:1): no", logs=logs)
+    ]
+    run = ledgers.write_run(tmp_path, tried)
+    (run / "logs").mkdir()
+    (run / "logs" / "commands.log").write_text("criu restore -v4 -D /work/img <b>\n")
+    write_reports(run)
+    page = browser_report(run, f"#cell={cell}")
+    expect(page.locator("#drawer .log pre").last).to_contain_text("criu restore -v4 -D /work/img <b>")
 
 
 def test_every_cell_has_its_own_error(browser_report: Open, night: Path, summary: Summary) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.matrix.cell import ARROW, Cell
 from harness.report import frames
-from harness.report.excerpt import Excerpt, excerpts_by_signature
+from harness.report.excerpt import Excerpt, Limits, excerpt, excerpts_by_signature
 from harness.report.frames import Cause
 from harness.report.rundir import Run, link
 from harness.report.sanitize import slug, visible
@@ -22,6 +22,8 @@ from harness.verdict.verdict import Verdict
 DRAFTS = "upstream"
 """The folder of a run in which `kmatrix upstream` puts its drafts."""
 _DRAFT_FILES = ("mail.eml", "issue.md")
+_COMMANDS = "commands"
+_ALL_COMMANDS = Limits(tail=30, line=400)
 _NAMED = 400
 """Moves of a cause that are listed where there is no script."""
 
@@ -72,12 +74,19 @@ def collect(run: Run, cells: pd.DataFrame, known: KnownBreakages) -> list[PageCa
     excerpts = excerpts_by_signature(run, cells)
     columns = (cells[name] for name in ("userland", "mode", "scenario", "source", "destination"))
     named = dict(zip(cells["cell"], map(Cell, *columns), strict=True))
+
+    def commands(cause: Cause) -> Iterator[Excerpt]:
+        logs = run.final[named[cause.cells[0]]].logs
+        found = excerpt(_COMMANDS, run.log(logs.get(_COMMANDS, "")), limits=_ALL_COMMANDS)
+        if found is not None:
+            yield found
+
     return [
         PageCause(
             id=identity(cause),
             cause=cause,
             known=tuple(entries[name] for name in cause.known if name in entries),
-            excerpts=excerpts.get((cause.phase, cause.signature), ()),
+            excerpts=(*excerpts.get((cause.phase, cause.signature), ()), *commands(cause)),
             draft=_draft(run, cause),
             moves=tuple(moves(named[name] for name in cause.cells)),
         )

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.page.facts import in_words
 from harness.report.rundir import Run
 from harness.verdict.order import KernelVersion
 
@@ -19,7 +18,6 @@ class Kernel:
     release: str
     version: str
     sha256: str
-    provenance: str
 
     @property
     def place(self) -> KernelVersion:
@@ -29,15 +27,13 @@ class Kernel:
 
 def in_order(run: Run) -> list[Kernel]:
     """All kernels of the plan and the ledger, oldest first; the plan's order decides between equals."""
-    known = _planned(run) | {}
+    known = _planned(run)
     for attempt in run.attempts:
         for side, label in (("source", attempt.cell.source), ("destination", attempt.cell.destination)):
             if label not in known and side in attempt.kernels:
                 identity = attempt.kernels[side]
-                known[label] = Kernel(
-                    label, identity.release, identity.version or "", identity.sha256, provenance=""
-                )
-    listed = [known.get(label) or Kernel(label, label, "", "", "") for label in run.kernels]
+                known[label] = Kernel(label, identity.release, identity.version or "", identity.sha256)
+    listed = [known.get(label) or Kernel(label, label, "", "") for label in run.kernels]
     return sorted(listed, key=lambda kernel: kernel.place.key)
 
 
@@ -47,7 +43,4 @@ def _planned(run: Run) -> dict[str, Kernel]:
 
 
 def _kernel(record: Mapping[str, Any]) -> Kernel:
-    label, release, version, sha256 = (
-        str(record.get(key) or "") for key in ("label", "release", "version", "sha256")
-    )
-    return Kernel(label, release, version, sha256, in_words(record.get("provenance")))
+    return Kernel(*(str(record.get(key) or "") for key in ("label", "release", "version", "sha256")))
