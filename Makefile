@@ -17,7 +17,7 @@ endif
 help:
 	@echo 'make matrix   set up what is missing, run the quick profile, print the matrix'
 	@echo 'make test     set up what is missing, lint, run all tests; those marked slow with SLOW=1'
-	@echo 'make unit     the tests that need neither a guest nor a workload'
+	@echo 'make unit     the tests that need no guest, no workload and no browser'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make bench    measure speed and memory, print a table, write JSON'
 	@echo 'make setup    host packages (sudo if some are missing) and the Python environment'
@@ -30,13 +30,13 @@ setup:
 matrix: setup
 	@.venv/bin/kmatrix run --profile quick
 
-# Tests without guests are many and short: on all cores. Those with guests share one hypervisor in one process.
+# Tests without guests are many and short: on all cores, those with a browser in one group, so in one Chromium. Those with guests share one hypervisor in one process.
 test: lint
-	$(PYTHON) -m pytest -n auto -m "$(UNIT)"
+	$(PYTHON) -m pytest -n auto --dist loadgroup -m "$(UNIT)"
 	$(PYTHON) -m pytest -m "$(GUESTS)"
 
 unit: setup
-	$(PYTHON) -m pytest -n auto -m "not vm and not slow and not selftest"
+	$(PYTHON) -m pytest -n auto -m "not vm and not slow and not selftest and not browser"
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urldefrag
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
+POLICY = """document.addEventListener("securitypolicyviolation", event =>
+    console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"""
+"""What a page's policy forbids is told on the console, whether the browser says it there or not."""
 READY = "performance.getEntriesByName('kmatrix-ready').length > 0"
 
 
@@ -40,9 +44,10 @@ class Reader:
         scripted = context.get("java_script_enabled", True)
         page = self.browser.new_context(**context).new_page()
         page.set_default_timeout(60_000)
+        page.add_init_script(POLICY)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.on("dialog", self._interrupted)
         page.on("request", lambda request: self._asked(request, file))
         page.goto(file.as_uri() + view)
         if scripted:
@@ -52,8 +57,12 @@ class Reader:
     def _heard(self, message: ConsoleMessage) -> None:
         self.complaints.append(f"{message.type}: {message.text}")
 
+    def _interrupted(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     def _asked(self, request: Request, file: Path) -> None:
-        if not request.url.startswith((file.as_uri(), "data:image/svg+xml,")):
+        if urldefrag(request.url).url != file.as_uri() and not request.url.startswith("data:image/svg+xml,"):
             self.requests.append(request.url)
 
     def assert_quiet(self) -> None:

@@ -72,6 +72,14 @@ def guest(stage: Stage) -> Iterator[Guest]:
     stage.rest()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, all that needs a browser goes to one process: Chromium takes some 500 MB."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @pytest.fixture(scope="session")
 def chromium_browser() -> Iterator[Browser]:
     """One browser for all tests of a process."""
