@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
@@ -50,7 +51,7 @@ class Reader:
         page.on("dialog", self._interrupted)
         page.on("request", lambda request: self._asked(request, file))
         page.goto(file.as_uri() + view)
-        if scripted:
+        if scripted and page.locator("script").count():
             page.wait_for_function(READY)
         return page
 
@@ -74,3 +75,14 @@ class Reader:
         """All windows."""
         for context in self.browser.contexts:
             context.close()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core has against a page, all of it laid out."""
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for one in found
+        for node in one["nodes"]
+    ]

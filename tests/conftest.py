@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -109,3 +110,21 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before, after = made.before.write(folder / "before"), made.after.write(folder / "after", logs=True)
     write_reports(after, before)
     return after
+
+
+@pytest.fixture(scope="session")
+def surfaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run of three kernels that were probed for real."""
+    golden = Path(__file__).parent / "golden" / "surface"
+    labels = ("debian-5.10", "debian-6.12", "debian-7.3")
+    run = ledgers.write_run(
+        tmp_path_factory.mktemp("surfaces"),
+        list(ledgers.attempts(labels, ("cpu", "tcp"))),
+        kernels=labels,
+        scenarios=("cpu", "tcp"),
+    )
+    (run / "surface").mkdir()
+    for label in labels:
+        shutil.copy(golden / f"{label}.json", run / "surface")
+    write_reports(run)
+    return run

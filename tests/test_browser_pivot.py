@@ -18,13 +18,16 @@ pytestmark = pytest.mark.browser
 
 AXES = ("source", "destination", "scenario", "userland")
 QUERIES = {"": "", "-verdict:compatible dst:>=6.1": "&q=-verdict:compatible dst:>=6.1"}
-READ = """() => [...document.querySelectorAll('#matrix-grid tr[data-row]')].flatMap(row =>
-    [...row.querySelectorAll('td')].map(square => [
-        row.querySelector('th b').textContent,
-        document.querySelector(`#matrix-grid thead th[aria-colindex="${square.getAttribute('aria-colindex')}"] b`).textContent,
-        square.className.split(' ')[1],
+READ = """() => {
+    const grid = document.querySelector("#matrix-grid");
+    const head = at => grid.querySelector(`thead th[aria-colindex="${at}"] b`).textContent;
+    return [...grid.querySelectorAll("tr[data-row]")].flatMap(row => [...row.querySelectorAll("td")].map(square => [
+        row.querySelector("th b").textContent,
+        head(square.getAttribute("aria-colindex")),
+        square.className.split(" ")[1],
         square.textContent,
-    ]))"""
+    ]));
+}"""
 Squares = dict[tuple[str, str], tuple[str, str]]
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from browser import CHROMIUM, Reader, chromium, violations
 from kmatrix_process import ROOT, guests_of, roots_of, run, start, wait_for_lines
+from playwright.sync_api import expect
 
 from harness.cache import Cache
 from harness.matrix.cell import Cell, Isolation, Outcome, Phase
@@ -20,9 +24,17 @@ pytestmark = pytest.mark.vm
 PAIR = ("--kernels", "debian-6.1,debian-6.12")
 
 
-def test_a_matrix_of_two_kernels_passes_and_leaves_all_its_evidence(tmp_path: Path) -> None:
-    done = run("run", *PAIR, "--scenarios", "cpu,tcp", "--run-dir", str(tmp_path / "run"))
-    directory = tmp_path / "run"
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """A run of two kernels: how it ended, and its folder."""
+    directory = tmp_path_factory.mktemp("pair") / "run"
+    return run("run", *PAIR, "--scenarios", "cpu,tcp", "--run-dir", str(directory)), directory
+
+
+def test_a_matrix_of_two_kernels_passes_and_leaves_all_its_evidence(
+    pair: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    done, directory = pair
     assert done.returncode == 0, done.stdout + done.stderr
     assert "12 cells: 12 pass" in done.stdout
     assert check_run(directory) == []
@@ -43,6 +55,32 @@ def test_a_matrix_of_two_kernels_passes_and_leaves_all_its_evidence(tmp_path: Pa
     shown = run("show", "trixie/cold/tcp/debian-6.1->debian-6.12", "--run", str(directory))
     assert shown.returncode == 0, shown.stderr
     assert "pass" in shown.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_the_report_of_a_real_run_is_walked_in_a_browser(
+    pair: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    _, directory = pair
+    final = final_states(read(directory))[Cell("trixie", "cold", "tcp", "debian-6.1", "debian-6.12")]
+    with chromium() as browser:
+        reader = Reader(browser)
+        page = reader.open(directory)
+        page.locator('[role=gridcell][tabindex="0"]').focus()
+        for key in ("Control+Home", "End", "Enter"):
+            page.keyboard.press(key)
+        expect(page.locator("#drawer-title")).to_have_text("debian-6.1 → debian-6.12")
+        page.locator("#drawer .cells a", has_text="tcp").click()
+        sheet = page.locator("#drawer")
+        expect(sheet.locator(".copy code").first).to_have_text(f"kmatrix repro '{final.cell}'")
+        links = sheet.locator(".attempts a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+        assert {directory / unquote(link) for link in links} == {
+            directory / log for log in final.logs.values()
+        }
+        assert all((directory / unquote(link)).is_file() for link in links)
+        assert violations(page) == []
+        reader.close()
+    reader.assert_quiet()
 
 
 def test_a_true_red_is_tried_again_in_a_fresh_guest_and_then_believed(tmp_path: Path) -> None:
