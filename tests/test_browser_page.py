@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from harness.matrix.cell import Cell, Outcome, Phase
 from harness.report.write import Summary, summarise, write_reports
+from harness.verdict.known import load
 from harness.verdict.signature import normalize
 from harness.verdict.verdict import Verdict
 
@@ -210,6 +211,55 @@ def test_commands_of_a_cause_are_at_hand(browser_report: Open, tmp_path: Path) -
     write_reports(run)
     page = browser_report(run, f"#cell={cell}")
     expect(page.locator("#drawer .log pre").last).to_contain_text("criu restore -v4 -D /work/img <b>")
+
+
+def test_what_is_known_of_a_cell_is_told(browser_report: Open, night: Path, summary: Summary) -> None:
+    entries = {entry.id: entry for entry in load()}
+    known = summary.cells[summary.cells["known"].notna()]
+    assert not known.empty
+    for _, cell in known.drop_duplicates("known").iterrows():
+        page = browser_report(night, f"#cell={cell['cell']}")
+        panel = page.locator("#drawer .panel.facts")
+        entry = entries[cell["known"]]
+        for text in (entry.id, entry.title, entry.cause, cell["remedy"], *entry.sources):
+            if text:
+                expect(panel).to_contain_text(" ".join(text.split()))
+        log = summary.run.final[next(one for one in summary.run.final if str(one) == cell["cell"])].logs[
+            cell["phase"]
+        ]
+        href = page.locator("#drawer .attempts a", has_text=cell["phase"]).last.get_attribute("href")
+        assert href == f"./{log}"
+        assert (night / log).is_file()
+
+
+def test_a_view_that_was_sent_is_the_same_elsewhere(browser_report: Open, night: Path) -> None:
+    page = browser_report(night)
+    page.keyboard.press("/")
+    page.keyboard.type("verdict:breakage,flaky dst:>=6.2 -scenario:tcp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#matched")).to_contain_text(" match.")
+    page.locator("#span-rows").select_option("scenario")
+    page.locator("[role=gridcell]:not(.v-none)").last.click()
+    expect(page.locator("#drawer")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("#list").click()
+    page.locator("#drawer .cells a").nth(1).click()
+    expect(page.locator("#drawer .why")).to_be_visible()
+    sent = str(page.evaluate("location.hash"))
+    other = browser_report(night, sent)
+    for part in ("#matched", "#matrix-grid", "#drawer", "#words"):
+        assert other.locator(part).inner_text() == page.locator(part).inner_text()
+    causes = page.locator("#causes tr[data-cause]:not([hidden])").all_text_contents()
+    assert other.locator("#causes tr[data-cause]:not([hidden])").all_text_contents() == causes
+    assert len(causes) > 1
+    assert other.locator("#query").input_value() == page.locator("#query").input_value()
+    assert other.locator("#span-rows").input_value() == "scenario"
+    page.go_back()
+    expect(page.locator("#drawer-title")).to_have_text(re.compile(r"\d+ cells"))
+    page.go_back()
+    expect(page.locator("#drawer")).not_to_be_visible()
+    page.go_forward()
+    expect(page.locator("#drawer")).to_be_visible()
 
 
 def test_every_cell_has_its_own_error(browser_report: Open, night: Path, summary: Summary) -> None:
