@@ -17,7 +17,7 @@ endif
 help:
 	@echo 'make matrix   set up what is missing, run the quick profile, print the matrix'
 	@echo 'make test     set up what is missing, lint, run all tests; those marked slow with SLOW=1'
-	@echo 'make unit     the tests that need neither a guest nor a workload'
+	@echo 'make unit     the tests that need no guest, no workload and no browser'
 	@echo 'make lint     ruff and mypy'
 	@echo 'make bench    measure speed and memory, print a table, write JSON'
 	@echo 'make setup    host packages (sudo if some are missing) and the Python environment'
@@ -36,7 +36,7 @@ test: lint
 	$(PYTHON) -m pytest -m "$(GUESTS)"
 
 unit: setup
-	$(PYTHON) -m pytest -n auto -m "not vm and not slow and not selftest"
+	$(PYTHON) -m pytest -n auto -m "not vm and not slow and not selftest and not browser"
 
 lint: setup
 	$(PYTHON) -m ruff check .
