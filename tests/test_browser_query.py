@@ -103,3 +103,16 @@ def test_what_is_not_understood_is_told(ask: Callable[[str], tuple[int, str]], q
     assert told in said
     if not query.startswith(("-", "verdict:", "colour:")):
         assert count == 0
+
+
+def test_the_manual_has_every_kind_and_every_sign(browser_report: Callable[..., Page], night: Path) -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "report.md").read_text()
+    rows = [line for line in manual.splitlines() if line.startswith("| ")]
+    page = browser_report(night)
+    for kind in page.locator("#kinds dt code").all_text_contents():
+        name = f"`{kind.removesuffix(':')}`"
+        assert any(name in row.split("|")[1] for row in rows), kind
+    for sign, verdict in page.locator("#legend button").evaluate_all(
+        "all => all.map(one => [one.querySelector('.tile').textContent, one.dataset.verdict])"
+    ):
+        assert any(row.startswith(f"| {sign} | {verdict} |") for row in rows), verdict

@@ -90,7 +90,7 @@ class Slot:
 
     def _put_back(self, key: Key, site: Site, story: Story) -> None:
         if self._sites.get(key) is not site:
-            _close(site)
+            end(site)
             return
         lost = isinstance(story.failure, GuestError | DeadlineExceeded | GuestCommandFailed)
         dirty = story.isolation is Isolation.SHARED and story.outcome is not Outcome.PASS
@@ -103,7 +103,7 @@ class Slot:
             self._drop(key)
 
     def _drop(self, key: Key) -> None:
-        _close(self._sites.pop(key))
+        end(self._sites.pop(key))
 
     def close(self) -> None:
         """End all guests."""
@@ -111,6 +111,6 @@ class Slot:
             self._drop(key)
 
 
-def _close(site: Site) -> None:
-    # libvirt takes 1.2 to 1.8 s to end a guest; nobody has to wait for it. Hypervisor.close waits for all.
+def end(site: Site) -> None:
+    """End a guest and do not wait: libvirt takes 1.2 to 1.8 s for it. `Hypervisor.close` waits for all."""
     threading.Thread(target=site.close, name="ending a guest").start()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import HarnessError
 from harness.matrix.lab import Lab
+from harness.matrix.slot import end
 from harness.migration.site import Site
 from harness.surface import FOLDER, probe
 from harness.surface.probe import Subject
@@ -74,7 +75,7 @@ class Surfaces:
                 userland, probe.probed(self.subject(label, userland), self.lab.cache, lambda: site.guest)
             )
         finally:
-            site.close()
+            end(site)
 
     @property
     def records(self) -> dict[str, Record]:
