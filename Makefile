@@ -30,7 +30,8 @@ setup:
 matrix: setup
 	@.venv/bin/kmatrix run --profile quick
 
-# Tests without guests are many and short: on all cores, those with a browser in one group, so in one Chromium. Those with guests share one hypervisor in one process.
+# Tests without guests are many and short: on all cores, those with a browser in one group, so in one Chromium. Those
+# with guests share one hypervisor in one process.
 test: lint
 	$(PYTHON) -m pytest -n auto --dist loadgroup -m "$(UNIT)"
 	$(PYTHON) -m pytest -m "$(GUESTS)"
