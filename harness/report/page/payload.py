@@ -99,7 +99,14 @@ def embed(payload: Mapping[str, Any]) -> str:
 
 def _userland(run: Run, cells: pd.DataFrame, name: str) -> dict[str, str]:
     criu = sorted({str(version) for version in cells.loc[cells["userland"] == name, "criu"].dropna()})
-    return {"name": visible(name, NAME), "criu": visible(", ".join(criu), NAME)}
+    image = run.facts.get("userlands")
+    image = image.get(name) if isinstance(image, dict) else None
+    sha256 = image.get("sha256") if isinstance(image, dict) else None
+    return {
+        "name": visible(name, NAME),
+        "criu": visible(", ".join(criu), NAME),
+        "sha256": visible(str(sha256 or ""), NAME),
+    }
 
 
 def _tags(run: Run, scenario: str) -> list[str]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.report import charts, frames
 from harness.report.chart_style import CHART_CSS
 from harness.report.charts import Chart
 from harness.report.compare import Comparison, headline
+from harness.report.html import environment, policy_hash
 from harness.report.kernel_pages import kernel_pages
 from harness.report.marks import style
 from harness.report.page import cause, changes, payload
@@ -73,9 +71,9 @@ def render(
         .render(
             # Ours, not the guest's: the hashes in the policy are of exactly these texts.
             css=Markup(css),
-            css_hash=_digest(css),
+            css_source=policy_hash(css),
             script=Markup(script),
-            script_hash=_digest(script),
+            script_source=policy_hash(script),
             payload=Markup(payload.embed(payload.build(run, cells, beside))),
             run=run,
             done=len(cells),
@@ -142,26 +140,9 @@ def _assets(folder: str, names: tuple[str, ...]) -> str:
     return "".join(place.joinpath(name).read_text("utf-8") for name in names)
 
 
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("harness.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401  whatever a template's expression gives
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value, SHOWN)
-    return "" if value is None else value
+    return environment("harness.report", "page", SHOWN)
 
 
 def _lines(said: tuple[str, ...]) -> Markup:
@@ -170,5 +151,5 @@ def _lines(said: tuple[str, ...]) -> Markup:
 
 
 def _whole(text: str) -> Markup:
-    """All of a text that is longer than what `_finalize` lets through."""
+    """All of a text that is longer than what the environment lets through."""
     return Markup.escape(visible(text, _WHOLE))
