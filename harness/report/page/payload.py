@@ -13,7 +13,7 @@ from harness.matrix.cell import Cell
 from harness.matrix.ledger import Attempt
 from harness.report.compare import Comparison
 from harness.report.marks import style
-from harness.report.page import changes, pattern, tries
+from harness.report.page import changes, pattern, tries, unfinished
 from harness.report.page.cause import PageCause
 from harness.report.page.kernels import Kernel
 from harness.report.page.looks import BY_RANK, MEANINGS, SIGNS
@@ -80,6 +80,7 @@ def build(run: Run, cells: pd.DataFrame, beside: Beside) -> dict[str, Any]:
         "scenarios": [{"name": visible(name, NAME), "tags": _tags(run, name)} for name in axes["scenario"]],
         "kernels": [_kernel(kernel, name) for kernel, name in zip(kernels, shown, strict=True)],
         "size": len(listed),
+        "unfinished": unfinished.axes(run, cells),
         "cells": columns,
         "known": {entry.id: _breakage(entry) for cause in causes for entry in cause.known},
         "judgements": judgements,

@@ -17,7 +17,7 @@ from harness.report.compare import Comparison, headline
 from harness.report.html import environment, policy_hash
 from harness.report.kernel_pages import kernel_pages
 from harness.report.marks import style
-from harness.report.page import cause, changes, payload
+from harness.report.page import cause, changes, payload, unfinished
 from harness.report.page.facts import distinct, facts
 from harness.report.page.kernels import in_order
 from harness.report.page.looks import MEANINGS, SIGNS
@@ -64,6 +64,7 @@ def render(
     pages = kernel_pages(run, known)
     css, script = style_sheet(), script_text()
     beside = payload.Beside(kernels, causes, pages.tables, comparison, past)
+    owing = unfinished.axes(run, cells)
     tally = frames.verdict_counts(cells["verdict"])
     return (
         _environment()
@@ -97,7 +98,8 @@ def render(
             pages={page.label: page for page in pages.kernels},
             differing=pages.differing,
             troubles=pages.troubles,
-            overviews=overviews(cells, kernels),
+            overviews=overviews(cells, kernels, owing),
+            owing=owing,
             causes=[one for one in causes if cause.breaks(one)],
             quiet=[one for one in causes if not cause.breaks(one)],
         )
