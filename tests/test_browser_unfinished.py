@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.matrix.cell import Cell
+from harness.matrix.cell import Cell, Outcome
 from harness.report.write import write_reports
 from tests import ledgers
 
@@ -52,3 +52,21 @@ def test_what_is_not_whole_is_not_green(
     assert page.locator("[role=gridcell].v-compatible").count() == green
     late.hover()
     expect(page.locator("#readout")).to_contain_text("so far")
+
+
+def test_a_square_of_skips_says_that_it_could_not_be_asked(
+    browser_report: Callable[..., Page], tmp_path: Path
+) -> None:
+    tried = [
+        ledgers.attempt(cell, Outcome.SKIP if cell.is_baseline else Outcome.PASS)
+        for cell in ledgers.cells(KERNELS, SCENARIOS)
+    ]
+    write_reports(
+        ledgers.write_run(tmp_path / "run", tried, facts=ledgers.run_facts(KERNELS, SCENARIOS, WHOLE))
+    )
+    page = browser_report(tmp_path / "run")
+    skipped = page.locator('[role=gridcell][aria-label^="debian-6.1, baseline without CRIU: "]')
+    expect(skipped).to_have_text("–0/2")
+    skipped.hover()
+    expect(page.locator("#readout")).to_contain_text("0 of 2 compatible, 2 could not be asked")
+    assert page.locator("[role=gridcell].v-unfinished").count() == 0

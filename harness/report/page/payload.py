@@ -16,7 +16,7 @@ from harness.report.marks import style
 from harness.report.page import changes, pattern, tries, unfinished
 from harness.report.page.cause import PageCause
 from harness.report.page.kernels import Kernel
-from harness.report.page.looks import BY_RANK, MEANINGS, SIGNS
+from harness.report.page.looks import BY_RANK, COUNTED, MEANINGS, SIGNS
 from harness.report.page.pack import Column, pack
 from harness.report.page.past import Past
 from harness.report.page.tries import NAME
@@ -69,7 +69,14 @@ def build(run: Run, cells: pd.DataFrame, beside: Beside) -> dict[str, Any]:
         "schema": SCHEMA,
         "run": visible(run.name, NAME),
         "verdicts": [
-            {"name": str(v), "sign": SIGNS[v], "style": style(v), "means": MEANINGS[v]} for v in BY_RANK
+            {
+                "name": str(v),
+                "sign": SIGNS[v],
+                "style": style(v),
+                "means": MEANINGS[v],
+                "counted": COUNTED.get(v, str(v)),
+            }
+            for v in BY_RANK
         ],
         "outcomes": tries.OUTCOMES,
         "phases": tries.PHASES,

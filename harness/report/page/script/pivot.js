@@ -1,6 +1,6 @@
 // Cells counted into the squares of a grid.
 
-const UNFINISHED = { name: "compatible so far", sign: "…", style: "v-unfinished" };
+const UNFINISHED = { sign: "…", style: "v-unfinished" };
 
 /** How many cells a square has at most, in the whole run; the baseline's if `alone`. */
 function mostOf(rowAxis, columnAxis, alone) {
@@ -80,7 +80,7 @@ function heldBy(view, row, column, all) {
   const tally = new Map();
   for (const cell of view.cellsAt(row, column)) tally.set(run.columns.verdict[cell], (tally.get(run.columns.verdict[cell]) || 0) + 1);
   const rest = [...tally].filter(([verdict]) => verdict !== COMPATIBLE).sort((a, b) => b[0] - a[0]);
-  return [told, ...rest.map(([verdict, count]) => `${count} ${run.verdicts[verdict].name}`)].join(", ");
+  return [told, ...rest.map(([verdict, count]) => `${count} ${run.verdicts[verdict].counted}`)].join(", ");
 }
 
 function axesInWords(view, rowName, columnName) {
