@@ -131,7 +131,7 @@ def test_terminal_fits_and_says_everything_without_colour(run: Path) -> None:
     assert re.search(r"^✗ .*source broken · in dump · \d+ cells", text, re.M)
     assert SOCKETS in text
     assert re.search(r"^180 cells: \d+ pass, \d+ fail", text, re.M)
-    assert text.endswith(f"{run}\n")
+    assert text.endswith(f"{run / 'index.html'}\n")
 
 
 def test_terminal_colour_changes_nothing_but_colour(run: Path) -> None:

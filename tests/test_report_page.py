@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from pathlib import Path
 
 import pytest
 
+from harness.history.history import History
 from harness.matrix.cell import Cell
 from harness.report.page import pattern, payload
 from harness.report.page.pack import ALPHABET, Column, pack
 from harness.report.page.tries import names
+from harness.report.write import write_reports
+from tests import ledgers
 
 
 def unpacked(column: Column) -> list[int]:
@@ -66,3 +71,25 @@ def test_data_cannot_end_its_element() -> None:
     assert text.isascii()
     assert not set(text) & set("<>&")
     assert json.loads(text) == {"a": "</script><!--<script>&amp;\u2028\u2029\udc80"}
+
+
+def test_a_broken_history_costs_the_report_nothing_but_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = ledgers.nights(7, 14).before.write(tmp_path / "reports" / "night")
+    (tmp_path / "reports" / "latest").symlink_to("night")
+
+    def broken(*_: object, **__: object) -> History:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(History, "open", broken)
+    assert write_reports(night).cells.empty is False
+    told = " ".join((night / "index.html").read_text("utf-8").split())
+    assert "Earlier runs cannot be told: reports: database disk image is malformed" in told
+
+
+def test_a_run_outside_a_reports_folder_has_no_past_and_makes_no_index(tmp_path: Path) -> None:
+    night = ledgers.nights(7, 14).before.write(tmp_path / "night")
+    write_reports(night)
+    assert "Earlier runs" not in (night / "index.html").read_text("utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["night"]

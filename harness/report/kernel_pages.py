@@ -92,7 +92,7 @@ class KernelPages:
 def kernel_pages(run: Run, entries: Iterable[Breakage], budget: int = BUDGET) -> KernelPages:
     """What the run's folder knows of its kernels, in the matrix's order; `budget` is that of the tables, in bytes."""
     records, troubles = _records(run)
-    facts = _facts(run)
+    facts = kernel_facts(run)
     pages = tuple(_page(label, facts.get(label, {}), records.get(label)) for label in run.kernels)
     listed = [records[label] for label in run.kernels if label in records]
     return KernelPages(pages, tables(listed, entries, budget), tuple(troubles))
@@ -115,8 +115,8 @@ def _path(label: str) -> str:
     return f"{FOLDER}/{label}.json"
 
 
-def _facts(run: Run) -> dict[str, Mapping[str, Any]]:
-    """By label: what the plan says, or failing that the ledger's identity."""
+def kernel_facts(run: Run) -> dict[str, Mapping[str, Any]]:
+    """By label: what the plan says, or failing that the ledger's identity. Untrusted texts."""
     known: dict[str, Mapping[str, Any]] = {
         str(kernel["label"]): kernel
         for kernel in run.plan.get("kernels", [])

@@ -28,6 +28,7 @@ GLYPHS: Mapping[Outcome, str] = {
 _COLOURS = {Outcome.PASS: 32, Outcome.SKIP: 90, Outcome.FLAKY: 33, Outcome.ERROR: 35, Outcome.FAIL: 31}
 _HEADING = 11
 """Columns to which a kernel's label is wrapped above its column."""
+_PAGE = "index.html"
 _CAUSES = 12
 _CELLS = 6
 
@@ -38,7 +39,7 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def render(run: Run, cells: pd.DataFrame, *, colour: bool = False, width: int = WIDTH) -> str:
-    """The matrix, what failed and why, the counts, the run's folder. `width` is in columns."""
+    """The matrix, what failed and why, the counts, the page or the run's folder. `width` is in columns."""
     blocks = [_userland(run, cells, str(name), colour, width) for name in dict.fromkeys(cells["userland"])]
     if blocks:
         blocks.append(_legend())
@@ -150,7 +151,13 @@ def _counts(run: Run, cells: pd.DataFrame, colour: bool, width: int) -> str:
     verdicts = frames.verdict_counts(cells["verdict"])
     meaning = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.items() if n)
     counted = f"{of}: {', '.join(parts) or 'none has ended yet'}{state}"
-    return "\n".join([counted, *textwrap.wrap(meaning, width), str(from_here(run.directory))])
+    return "\n".join([counted, *textwrap.wrap(meaning, width), _place(run)])
+
+
+def _place(run: Run) -> str:
+    """The page's path, or the folder's where there is no page."""
+    page = run.directory / _PAGE
+    return visible(str(from_here(page if page.is_file() else run.directory)), None)
 
 
 def _fit(line: str, width: int) -> str:

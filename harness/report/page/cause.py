@@ -64,7 +64,6 @@ class PageCause:
                 for one in self.excerpts
             ],
             "draft": self.draft or "",
-            "upstream": self.upstream,
         }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.report.kernel_pages import kernel_facts
 from harness.report.rundir import Run
 from harness.verdict.order import KernelVersion
 
@@ -27,20 +28,11 @@ class Kernel:
 
 def in_order(run: Run) -> list[Kernel]:
     """All kernels of the plan and the ledger, oldest first; the plan's order decides between equals."""
-    known = _planned(run)
-    for attempt in run.attempts:
-        for side, label in (("source", attempt.cell.source), ("destination", attempt.cell.destination)):
-            if label not in known and side in attempt.kernels:
-                identity = attempt.kernels[side]
-                known[label] = Kernel(label, identity.release, identity.version or "", identity.sha256)
-    listed = [known.get(label) or Kernel(label, label, "", "") for label in run.kernels]
+    facts = kernel_facts(run)
+    listed = [_kernel(label, facts.get(label, {})) for label in run.kernels]
     return sorted(listed, key=lambda kernel: kernel.place.key)
 
 
-def _planned(run: Run) -> dict[str, Kernel]:
-    planned = [kernel for kernel in run.plan.get("kernels", []) if isinstance(kernel, Mapping)]
-    return {str(kernel["label"]): _kernel(kernel) for kernel in planned if "label" in kernel}
-
-
-def _kernel(record: Mapping[str, Any]) -> Kernel:
-    return Kernel(*(str(record.get(key) or "") for key in ("label", "release", "version", "sha256")))
+def _kernel(label: str, facts: Mapping[str, Any]) -> Kernel:
+    release, version, sha256 = (str(facts.get(key) or "") for key in ("release", "version", "sha256"))
+    return Kernel(label, release or label, version, sha256)

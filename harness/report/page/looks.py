@@ -21,5 +21,7 @@ MEANINGS: Mapping[Verdict, str] = {
     Verdict.WORKLOAD_NEEDS: "could not be asked: something that it needs is not there",
     Verdict.COMPATIBLE: "the state arrived whole",
 }
+COUNTED: Mapping[Verdict, str] = {Verdict.WORKLOAD_NEEDS: "could not be asked"}
+"""What is said of a number of cells, where the verdict's name would say nothing."""
 BY_RANK = tuple(sorted(Verdict, key=lambda verdict: verdict.rank))
 """The best first: a verdict's place is its rank."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from harness.report.marks import style
+from harness.report.page import unfinished
 from harness.report.page.kernels import Kernel
 from harness.report.page.looks import SIGNS
 from harness.verdict.verdict import Verdict
@@ -22,15 +23,21 @@ class Square:
     worst: Verdict | None
     """None if nothing was run."""
     diagonal: bool = False
+    owing: bool = False
+    """Whether some of its cells may still be missing."""
 
     @property
     def sign(self) -> str:
         """The verdict's sign."""
+        if self.owing and self.worst is Verdict.COMPATIBLE:
+            return unfinished.SIGN
         return SIGNS[self.worst] if self.worst else "·"
 
     @property
     def style(self) -> str:
         """Its class in the style sheet."""
+        if self.owing and self.worst is Verdict.COMPATIBLE:
+            return unfinished.STYLE
         return style(self.worst) if self.worst else "v-none"
 
 
@@ -44,9 +51,13 @@ class Overview:
     """Source, its baseline, and its moves to every kernel."""
 
 
-def overviews(cells: pd.DataFrame, kernels: Sequence[Kernel]) -> list[Overview]:
-    """One for each userland of the run."""
+def overviews(
+    cells: pd.DataFrame, kernels: Sequence[Kernel], owing: Mapping[str, int] | None = None
+) -> list[Overview]:
+    """One for each userland of the run; `owing` is what `harness.report.page.unfinished` says of it."""
     counted = _count(cells)
+    baselines = owing["scenario"] if owing else 0
+    moves = owing["scenario"] * owing["mode"] if owing else 0
     found = []
     for userland in dict.fromkeys(cells["userland"]):
         present = {label for key in counted if key[0] == userland for label in key[2:]}
@@ -54,9 +65,9 @@ def overviews(cells: pd.DataFrame, kernels: Sequence[Kernel]) -> list[Overview]:
         rows = tuple(
             (
                 source,
-                _square(counted.get((userland, True, source, source)), diagonal=False),
+                _square(counted.get((userland, True, source, source)), baselines, diagonal=False),
                 tuple(
-                    _square(counted.get((userland, False, source, other)), diagonal=source == other)
+                    _square(counted.get((userland, False, source, other)), moves, diagonal=source == other)
                     for other in labels
                 ),
             )
@@ -83,6 +94,7 @@ def _count(cells: pd.DataFrame) -> dict[_Key, tuple[int, int, Verdict]]:
     return found
 
 
-def _square(counted: tuple[int, int, Verdict] | None, *, diagonal: bool) -> Square:
+def _square(counted: tuple[int, int, Verdict] | None, most: int, *, diagonal: bool) -> Square:
+    """`most` is how many cells it may come to have."""
     good, total, worst = counted or (0, 0, None)
-    return Square(good, total, worst, diagonal)
+    return Square(good, total, worst, diagonal, owing=total < most)

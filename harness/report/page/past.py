@@ -34,6 +34,8 @@ class Past:
     """By signature."""
     trend: Sequence[PastRun] = ()
     """Oldest first."""
+    trouble: str = ""
+    """Why earlier runs cannot be told, where there are any. Untrusted text."""
 
     @property
     def counts(self) -> list[RunCounts]:
@@ -72,7 +74,10 @@ NO_PAST = Past()
 
 
 def of(run: Run, cells: pd.DataFrame) -> Past:
-    """What the runs in the same folder say that began before this one; nothing where they cannot be read."""
+    """What the runs in the same folder say that began before this one; why nothing, where they cannot be read.
+
+    A report of this run is never lost for a fault of its past.
+    """
     reports = run.directory.resolve().parent
     if not (reports / LATEST).is_symlink():
         return NO_PAST
@@ -83,8 +88,8 @@ def of(run: Run, cells: pd.DataFrame) -> Past:
                 seen=history.signatures(before=run),
                 trend=history.trend(before=run),
             )
-    except (OSError, sqlite3.Error):
-        return NO_PAST
+    except (OSError, sqlite3.Error) as error:
+        return Past(trouble=f"{reports.name}: {error}")
 
 
 def _letters(strip: Strip) -> str:

@@ -13,10 +13,10 @@ from harness.matrix.cell import Cell
 from harness.matrix.ledger import Attempt
 from harness.report.compare import Comparison
 from harness.report.marks import style
-from harness.report.page import changes, pattern, tries
+from harness.report.page import changes, pattern, tries, unfinished
 from harness.report.page.cause import PageCause
 from harness.report.page.kernels import Kernel
-from harness.report.page.looks import BY_RANK, MEANINGS, SIGNS
+from harness.report.page.looks import BY_RANK, COUNTED, MEANINGS, SIGNS
 from harness.report.page.pack import Column, pack
 from harness.report.page.past import Past
 from harness.report.page.tries import NAME
@@ -69,7 +69,14 @@ def build(run: Run, cells: pd.DataFrame, beside: Beside) -> dict[str, Any]:
         "schema": SCHEMA,
         "run": visible(run.name, NAME),
         "verdicts": [
-            {"name": str(v), "sign": SIGNS[v], "style": style(v), "means": MEANINGS[v]} for v in BY_RANK
+            {
+                "name": str(v),
+                "sign": SIGNS[v],
+                "style": style(v),
+                "means": MEANINGS[v],
+                "counted": COUNTED.get(v, str(v)),
+            }
+            for v in BY_RANK
         ],
         "outcomes": tries.OUTCOMES,
         "phases": tries.PHASES,
@@ -80,6 +87,7 @@ def build(run: Run, cells: pd.DataFrame, beside: Beside) -> dict[str, Any]:
         "scenarios": [{"name": visible(name, NAME), "tags": _tags(run, name)} for name in axes["scenario"]],
         "kernels": [_kernel(kernel, name) for kernel, name in zip(kernels, shown, strict=True)],
         "size": len(listed),
+        "unfinished": unfinished.axes(run, cells),
         "cells": columns,
         "known": {entry.id: _breakage(entry) for cause in causes for entry in cause.known},
         "judgements": judgements,
@@ -99,7 +107,14 @@ def embed(payload: Mapping[str, Any]) -> str:
 
 def _userland(run: Run, cells: pd.DataFrame, name: str) -> dict[str, str]:
     criu = sorted({str(version) for version in cells.loc[cells["userland"] == name, "criu"].dropna()})
-    return {"name": visible(name, NAME), "criu": visible(", ".join(criu), NAME)}
+    image = run.facts.get("userlands")
+    image = image.get(name) if isinstance(image, dict) else None
+    sha256 = image.get("sha256") if isinstance(image, dict) else None
+    return {
+        "name": visible(name, NAME),
+        "criu": visible(", ".join(criu), NAME),
+        "sha256": visible(str(sha256 or ""), NAME),
+    }
 
 
 def _tags(run: Run, scenario: str) -> list[str]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from harness.report import charts, frames
 from harness.report.chart_style import CHART_CSS
 from harness.report.charts import Chart
 from harness.report.compare import Comparison, headline
+from harness.report.html import environment, policy_hash
 from harness.report.kernel_pages import kernel_pages
 from harness.report.marks import style
-from harness.report.page import cause, changes, payload
+from harness.report.page import cause, changes, payload, unfinished
 from harness.report.page.facts import distinct, facts
 from harness.report.page.kernels import in_order
 from harness.report.page.looks import MEANINGS, SIGNS
@@ -66,6 +64,7 @@ def render(
     pages = kernel_pages(run, known)
     css, script = style_sheet(), script_text()
     beside = payload.Beside(kernels, causes, pages.tables, comparison, past)
+    owing = unfinished.axes(run, cells)
     tally = frames.verdict_counts(cells["verdict"])
     return (
         _environment()
@@ -73,9 +72,9 @@ def render(
         .render(
             # Ours, not the guest's: the hashes in the policy are of exactly these texts.
             css=Markup(css),
-            css_hash=_digest(css),
+            css_source=policy_hash(css),
             script=Markup(script),
-            script_hash=_digest(script),
+            script_source=policy_hash(script),
             payload=Markup(payload.embed(payload.build(run, cells, beside))),
             run=run,
             done=len(cells),
@@ -99,7 +98,8 @@ def render(
             pages={page.label: page for page in pages.kernels},
             differing=pages.differing,
             troubles=pages.troubles,
-            overviews=overviews(cells, kernels),
+            overviews=overviews(cells, kernels, owing),
+            owing=owing,
             causes=[one for one in causes if cause.breaks(one)],
             quiet=[one for one in causes if not cause.breaks(one)],
         )
@@ -142,26 +142,9 @@ def _assets(folder: str, names: tuple[str, ...]) -> str:
     return "".join(place.joinpath(name).read_text("utf-8") for name in names)
 
 
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("harness.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401  whatever a template's expression gives
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value, SHOWN)
-    return "" if value is None else value
+    return environment("harness.report", "page", SHOWN)
 
 
 def _lines(said: tuple[str, ...]) -> Markup:
@@ -170,5 +153,5 @@ def _lines(said: tuple[str, ...]) -> Markup:
 
 
 def _whole(text: str) -> Markup:
-    """All of a text that is longer than what `_finalize` lets through."""
+    """All of a text that is longer than what the environment lets through."""
     return Markup.escape(visible(text, _WHOLE))

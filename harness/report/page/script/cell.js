@@ -19,7 +19,7 @@ function drawCell(cell, hrefOf) {
     element("h3", {}, "Run it again"),
     copyable(`kmatrix repro ${shellQuoted(nameOf(cell))}`),
     judgement.settle ? [element("p", { class: "soft" }, "This run would tell why it fails:"), copyable(judgement.settle)] : null,
-    cause && verdict > 4 ? upstreamOf(cause) : null,
+    cause && verdict > LAB_ERROR ? upstreamOf(cause, cell) : null,
     element("h3", {}, plural(attempts.length, "attempt")),
     attemptTable(attempts),
     element("h3", {}, "Controls"),
@@ -113,9 +113,9 @@ async function copied(command, code) {
   }
 }
 
-function upstreamOf(cause) {
-  if (cause.draft) return element("p", {}, element("a", { href: cause.draft }, "The draft for upstream"));
-  return [element("p", { class: "soft" }, "A draft for the people who should hear of it:"), copyable(cause.upstream)];
+function upstreamOf(cause, cell) {
+  if (cause.draft) return element("p", {}, element("a", { href: cause.draft }, "The draft for upstream of its cause"));
+  return [element("p", { class: "soft" }, "A draft for the people who should hear of it:"), copyable(`kmatrix upstream ${shellQuoted(nameOf(cell))}`)];
 }
 
 function attemptTable(attempts) {
@@ -208,6 +208,8 @@ function identities(cell, attempt) {
     rows.push([side, [`${kernel.name}, ${kernel.release}${kernel.package ? `, package ${kernel.package}` : ""}`, element("br"), element("code", {}, `sha256 ${kernel.sha256}`)]]);
   }
   if (run.columns.change[cell]) rows.push(["since the other run", run.changes[run.columns.change[cell] - 1]]);
-  rows.push(["userland", `${partsOf(cell).userland}, CRIU ${attempt.criu || "unknown"}`], ["machine", attempt.machine]);
+  const userland = run.userlands[run.columns.userland[cell]];
+  const image = userland.sha256 ? [element("br"), element("code", {}, `image sha256 ${userland.sha256}`)] : [];
+  rows.push(["userland", [`${userland.name}, CRIU ${attempt.criu || "unknown"}`, image]], ["machine", attempt.machine]);
   return element("dl", { class: "facts" }, rows.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }

@@ -104,7 +104,7 @@ function rowOf(view, row, place) {
 function squareOf(view, row, column, rowPlace, columnPlace) {
   const square = view.at(row, column);
   const way = wayOf(view, row, column);
-  const look = square === null ? { style: "v-none", sign: "·" } : run.verdicts[square.worst];
+  const look = lookOf(square);
   const made = document.createElement("td");
   made.className = `square ${look.style}${way.startsWith("diagonal") ? " diagonal" : ""}${column < 0 ? " base" : ""}`;
   made.tabIndex = rowPlace === matrix.focus.row && columnPlace === matrix.focus.column ? 0 : -1;

@@ -1,5 +1,16 @@
 // Cells counted into the squares of a grid.
 
+const UNFINISHED = { sign: "…", style: "v-unfinished" };
+
+/** How many cells a square has at most, in the whole run; the baseline's if `alone`. */
+function mostOf(rowAxis, columnAxis, alone) {
+  const { userland, mode, scenario, kernel } = run.unfinished;
+  const all = { userland, scenario, source: kernel, ...(alone ? {} : { destination: kernel, mode }) };
+  if (alone && rowAxis === "destination") return userland * scenario; // a baseline has one kernel
+  const spanned = alone ? [rowAxis] : [rowAxis, columnAxis];
+  return Object.entries(all).reduce((most, [axis, count]) => (spanned.includes(axis) ? most : most * count), 1);
+}
+
 /** The squares that `cells` make; rows and columns without any are left out. The baseline stands in a column of its own. */
 function pivot(cells, rowAxis, columnAxis) {
   const rows = AXES[rowAxis];
@@ -9,6 +20,9 @@ function pivot(cells, rowAxis, columnAxis) {
   const [total, good, worst] = [new Uint32Array(size), new Uint32Array(size), new Uint8Array(size)];
   const verdicts = run.columns.verdict;
   const placeOfCell = (cell) => rows.column[cell] * width + (isBaseline(cell) ? width - 1 : columns.column[cell]);
+  const ended = run.unfinished ? new Uint32Array(size) : null; // whatever the query says
+  for (let cell = 0; ended && cell < run.size; cell += 1) ended[placeOfCell(cell)] += 1;
+  const missing = (place, column) => (ended ? Math.max(0, mostOf(rowAxis, columnAxis, column < 0) - ended[place]) : 0);
   for (const cell of cells) {
     const place = placeOfCell(cell);
     const verdict = verdicts[cell];
@@ -28,7 +42,7 @@ function pivot(cells, rowAxis, columnAxis) {
     /** The square at a row and a column, null if it is empty; column -1 is the baseline. */
     at(row, column) {
       const place = placeAt(row, column);
-      return total[place] ? { good: good[place], total: total[place], worst: worst[place] } : null;
+      return total[place] ? { good: good[place], total: total[place], worst: worst[place], missing: missing(place, column) } : null;
     },
     cellsAt: (row, column) => cells.filter((cell) => placeOfCell(cell) === placeAt(row, column)),
   };
@@ -50,17 +64,23 @@ function whereIs(view, row, column) {
   return column < 0 ? `${rowName}, baseline without CRIU` : axesInWords(view, rowName, AXES[view.columnAxis].names[column]);
 }
 
+/** The sign and colours of a square: those of its worst verdict, and never a green one for what has not ended. */
+function lookOf(square) {
+  if (square === null) return { style: "v-none", sign: "·" };
+  return square.worst === COMPATIBLE && square.missing > 0 ? UNFINISHED : run.verdicts[square.worst];
+}
+
 /** What a square holds, in words; with `all` how many of each verdict. */
 function heldBy(view, row, column, all) {
   const square = view.at(row, column);
   if (square === null) return "not run";
-  const told = `${square.good} of ${square.total} compatible`;
+  const told = `${square.good} of ${square.total} compatible${square.missing ? " so far" : ""}`;
   if (square.worst === COMPATIBLE) return told;
   if (!all) return `${told}, worst: ${run.verdicts[square.worst].name}`;
   const tally = new Map();
   for (const cell of view.cellsAt(row, column)) tally.set(run.columns.verdict[cell], (tally.get(run.columns.verdict[cell]) || 0) + 1);
   const rest = [...tally].filter(([verdict]) => verdict !== COMPATIBLE).sort((a, b) => b[0] - a[0]);
-  return [told, ...rest.map(([verdict, count]) => `${count} ${run.verdicts[verdict].name}`)].join(", ");
+  return [told, ...rest.map(([verdict, count]) => `${count} ${run.verdicts[verdict].counted}`)].join(", ");
 }
 
 function axesInWords(view, rowName, columnName) {

@@ -1,7 +1,7 @@
 // What differs between the interfaces of any two kernels. `harness/report/surface_tables.py` describes the tables.
 
 const NOT_ASKED = -1;
-const TURNED = { vanished: "appeared", appeared: "vanished" };
+const TURNED = { vanished: "appeared", appeared: "vanished", grew: "shrank" };
 
 function drawSurfaces() {
   const { kernels } = run.surfaces;
