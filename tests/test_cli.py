@@ -196,7 +196,7 @@ def test_report_and_show_read_a_run(
     ledgers.write_run(run, [ledgers.attempt(cell)])
     code, out, err = kmatrix(monkeypatch, capsys, "report", "one")
     assert (code, err) == (0, "")
-    assert out.endswith("reports/one\n"), "the path as a user in the checkout would type it"
+    assert out.endswith("reports/one/index.html\n"), "the path as a user in the checkout would type it"
     assert (run / "matrix.json").is_file()
     code, out, err = kmatrix(monkeypatch, capsys, "show", str(cell), "--run", "one")
     assert (code, err) == (0, "")

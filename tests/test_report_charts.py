@@ -331,3 +331,17 @@ def test_bytes_in_words(value: float, said: str) -> None:
 def test_a_long_label_keeps_its_beginning_and_its_end() -> None:
     assert svg.shortened("zdtm-static-something-very-long-name-3", 20) == "zdtm-static-…-name-3"
     assert svg.shortened("redis", 20) == "redis"
+
+
+def test_the_matrix_as_a_file_says_if_the_run_has_not_finished(tmp_path: Path) -> None:
+    """Its squares are green where all that has ended passed, and nobody sees what is missing."""
+    tried = [ledgers.attempt(Cell("trixie", "cold", "cpu", "a", "b"))]
+    facts = ledgers.run_facts(("a", "b"), ("cpu",), 1)
+    done = load(ledgers.write_run(tmp_path / "done", tried, facts=facts))
+    going = load(ledgers.write_run(tmp_path / "going", tried, facts=facts | {"finished": None}))
+    drawn, warned = (heatmap.render(run, cell_states(run, judge(run))) for run in (done, going))
+    assert "not finished" not in drawn
+    assert "This run has not finished" in warned
+    assert "1 of 1 compatible" in drawn
+    nothing = load(ledgers.write_run(tmp_path / "nothing", [], facts=facts))
+    assert "No cell has a result." in heatmap.render(nothing, cell_states(nothing, judge(nothing)))

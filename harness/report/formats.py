@@ -12,6 +12,7 @@ from harness.report import (
     badge,
     changes,
     exports,
+    heatmap,
     junit,
     kcidb,
     ktap,
@@ -71,6 +72,7 @@ FORMATS: Mapping[str, Format] = {
     "ktap": Format(ktap.FILE, lambda run, cells, _: ktap.render(run, cells)),
     "kcidb": Format(kcidb.FILE, lambda run, cells, _: kcidb.render(run, cells)),
     "badge": Format(badge.FILE, badge.render),
+    "picture": Format(heatmap.FILE, lambda run, cells, _: heatmap.render(run, cells)),
 }
 
 

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 import pandas as pd
 
 from harness.report import svg
-from harness.report.charts import Chart, Table
+from harness.report.charts import Chart, Table, standalone
 from harness.report.marks import MARKS, style
+from harness.report.rundir import Run
 from harness.report.sanitize import visible
 from harness.verdict.verdict import Verdict
 
 _SIDE = 36.0
 _LABEL = 26
 _EMPTY = "·"
+FILE = "matrix.svg"
+_NOTHING = "No cell has a result."
+_UNFINISHED = "This run has not finished: a square may not have all of its cells."
 _SLANT = 50
 """Degrees at which the columns' labels rise."""
 
@@ -50,12 +54,23 @@ def squares(cells: pd.DataFrame) -> dict[tuple[str, str], Square]:
     return {pair: Square(*counted) for pair, counted in found.items()}
 
 
+def render(run: Run, cells: pd.DataFrame) -> str:
+    """`matrix.svg`: the picture alone. Of a run that has not finished it says so: a square may not be whole."""
+    note = "" if run.facts.get("finished") else _UNFINISHED
+    title = f"Compatibility matrix of {visible(run.name, 200)}"
+    drawn = heat_map(cells, run.kernels, title, note)
+    if drawn is None:
+        return f"{svg.picture(480, 40, title, _NOTHING, svg.label(8, 24, _NOTHING))}\n"
+    return standalone(drawn)
+
+
 def heat_map(
-    cells: pd.DataFrame, kernels: Sequence[str], title: str = "Compatibility matrix"
+    cells: pd.DataFrame, kernels: Sequence[str], title: str = "Compatibility matrix", note: str = ""
 ) -> Chart | None:
     """All squares of `cells`, which `frames.cell_states` gave; `kernels` in the order of the matrix, oldest first.
 
-    None if no cell has an end. Give it the cells of one userland, or of all: then a square is the worst of them.
+    `note` stands below the squares. None if no cell has an end. Give it the cells of one userland, or of all: then a
+    square is the worst of them.
     """
     found = squares(cells)
     present = {label for pair in found for label in pair}
@@ -77,6 +92,9 @@ def heat_map(
     inner += [*_heads(names, left, top), *_fields(found, order, name, left, top)]
     bottom = top + len(order) * _SIDE
     width = max(left + len(order) * _SIDE + wide, 480.0)
+    if note:
+        bottom += 24
+        inner.append(svg.label(8, bottom, note))
     legend, height = _legend(used, name, 8.0, bottom + 16, width)
     drawn = svg.picture(width, height, title, description, *inner, legend)
     return Chart(drawn, title, description, _table(found, order))
