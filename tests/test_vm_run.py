@@ -235,4 +235,4 @@ def test_the_readme_run_needs_no_terminal_and_names_its_folder() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     latest = ROOT / "reports" / "latest"
     assert latest.is_symlink()
-    assert done.stdout.endswith(f"reports/{latest.resolve().name}\n")
+    assert done.stdout.endswith(f"reports/{latest.resolve().name}/index.html\n")
