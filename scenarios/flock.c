@@ -182,7 +182,9 @@ static void corrupt_single(void)
 /* Locked again by an open file of our own: what the child releases is then another. */
 static void corrupt_reopened(void)
 {
-	kill(waiter, SIGSTOP);
+	/* It must not run before it is stopped, or it gets the lock itself. */
+	if (kill(waiter, SIGSTOP) || waitpid(waiter, NULL, WUNTRACED) != waiter)
+		die("the waiter does not stop");
 	flock(exclusive, LOCK_UN);
 	close(exclusive);
 	exclusive = must_open("exclusive");
