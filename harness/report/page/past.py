@@ -40,7 +40,7 @@ class Past:
     @property
     def counts(self) -> list[RunCounts]:
         """The trend as the pictures take it."""
-        return [RunCounts(run.name, run.began.isoformat(), run.verdicts) for run in self.trend]
+        return [run.counts for run in self.trend]
 
     def first_seen(self, signature: str) -> str:
         """When and in which run a signature was first seen; empty if that is not known."""
