@@ -17,7 +17,7 @@ import pytest
 from harness.deadline import Deadline
 from harness.guests import agent as agents
 from harness.guests.agent import MAX_PAYLOAD, Reply, Request, exec_payload, frame
-from harness.images.agent import compile_agent
+from harness.images.agent import GUEST_PATH, compile_program
 
 Frame = tuple[int, int, bytes]
 HEADER = struct.Struct("<IIII")
@@ -77,7 +77,7 @@ class Program:
 @pytest.fixture(scope="session")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("agent") / "agent"
-    compile_agent(path)
+    compile_program(GUEST_PATH, path)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.config import Timeouts
 from harness.deadline import Deadline
-from harness.guests.backend import GuestBackend, guest_host
+from harness.guests.backend import GuestBackend, command_of, guest_host
 from harness.migration.site import Site
 from harness.scenario import Workload
 
@@ -29,6 +29,25 @@ class Guest:
         return SimpleNamespace(
             returncode=self.codes.pop(0) if self.codes else 0, seconds=0.1, stdout=b"", stderr=b""
         )
+
+
+@pytest.mark.parametrize(
+    ("line", "direct"),
+    [
+        ("/usr/lib/kmatrix/hand ask 20001 /work/report.json 30 report", True),
+        ("/usr/lib/kmatrix/hand ask 20001 /work/report.json 30 'two words'", False),
+        ("/usr/lib/kmatrix/hand await 1 /work/ready 5 && cat ready", False),
+        ("/usr/lib/kmatrix/hand ask 1 /work/$HOME 30 x", False),
+        ("/usr/lib/kmatrix/hand ask 1  /work/x 30 x", False),
+        ("/usr/lib/kmatrix/hand ask 1 /work/x 30 x\n", False),
+        ("/usr/lib/kmatrix/../../bin/cat x", False),
+        ("/bin/cat /work/x", False),
+        ("cd /work && exec /usr/lib/kmatrix/hand", False),
+    ],
+)
+def test_only_the_labs_own_programs_do_without_a_shell(line: str, direct: bool) -> None:
+    argv = command_of(line)
+    assert argv == (tuple(line.split()) if direct else ("/bin/sh", "-c", line))
 
 
 def test_a_command_has_its_own_time_and_a_check_the_time_of_all_checks() -> None:

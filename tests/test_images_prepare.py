@@ -16,7 +16,9 @@ from harness.cache import Cache, sha256_of
 from harness.config import Settings, Userland
 from harness.errors import HostError, ImageError
 from harness.images import compile_workload, prepare
+from harness.images.agent import PROGRAMS, compile_program
 from harness.images.sysroot import libraries, loader
+from harness.kernels.artifacts import is_static
 
 TRIXIE = Userland(suite="trixie", packages=("python3", "redis-server"))
 NOWHERE = Settings(mirrors={"debian": "http://127.0.0.1:9/debian", "security": "http://127.0.0.1:9/security"})
@@ -57,10 +59,10 @@ def test_a_failed_build_leaves_nothing_but_the_reason(
     assert not list((cache.root / "roots").iterdir())
 
 
-def test_the_guests_init_is_a_shell_script_that_parses() -> None:
-    script = Path(sys.modules["harness.images"].__path__[0]) / "guest" / "init.sh"
-    done = subprocess.run(["dash", "-n", script], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("path", PROGRAMS)
+def test_the_guests_programs_need_nothing_of_the_userland(path: str, tmp_path: Path) -> None:
+    compile_program(path, tmp_path / "program")
+    assert is_static(tmp_path / "program")
 
 
 @pytest.mark.vm

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HostError
-from harness.migration.criu import Criu, known_options
+from harness.migration.criu import Criu, feature_names, known_options
 from harness.migration.site import as_log, images_size, make_payload, require_whole
 
 HELP_1_3 = """\
@@ -73,6 +73,20 @@ def test_an_old_and_a_new_criu_say_what_they_know() -> None:
     assert not {"--ext-unix-sk", "--no-mntns-compat-mode"} & known_options("  --internal")
     assert known_options("") == frozenset()
     assert known_options("a--b c---d --- -- -v4 --UPPER") == frozenset()
+
+
+def test_the_features_that_a_criu_knows() -> None:
+    told = """\
+  --all                 same as --extra --experimental
+  --feature FEAT        only check a particular feature, one of:
+                            mnt_id, mem_dirty_track,
+                            uffd-noncoop, get_rseq_conf
+
+* Logging:
+"""
+    assert feature_names(told) == ("mnt_id", "mem_dirty_track", "uffd-noncoop", "get_rseq_conf")
+    assert feature_names("a CRIU of 2014") == ()
+    assert Criu.told("criu", "4.1.1", told).features == feature_names(told)
 
 
 def test_what_a_scenario_wants_and_a_criu_lacks() -> None:

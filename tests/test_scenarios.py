@@ -19,7 +19,7 @@ import testinfra
 
 from harness import scenario as scenarios
 from harness import witness
-from harness.images.agent import HAND_SOURCE, compile_agent
+from harness.images.agent import HAND_PATH, compile_program
 from harness.images.workload import FLAGS
 from harness.matrix.workloads import load
 
@@ -44,7 +44,7 @@ class Programs:
     def make(self, name: str) -> None:
         """What the scenario `name` runs, and the lab's hand."""
         if not self.hand.exists():
-            compile_agent(self.hand, HAND_SOURCE)
+            compile_program(HAND_PATH, self.hand)
         if name in self._made:
             return
         scenario = REFERENCES[name].scenario

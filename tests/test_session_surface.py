@@ -10,6 +10,7 @@ import pytest
 from harness.cache import Cache
 from harness.errors import GuestLost
 from harness.guests.guest import Hardware
+from harness.migration.criu import Criu
 from harness.session.surface import Surfaces
 from harness.surface import probe
 from harness.surface.record import Record, read
@@ -23,6 +24,7 @@ class Site:
 
     def __init__(self) -> None:
         self.guest = self
+        self.criu = Criu("criu", "4.1.1", frozenset())
         self.resets = 0
 
     def reset(self) -> None:
@@ -47,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The labels that were probed."""
     labels: list[str] = []
 
-    def ask(subject: probe.Subject, guest: object, binary: Path) -> Record:
+    def ask(subject: probe.Subject, guest: object, criu: Criu, binary: Path) -> Record:
         labels.append(subject.label)
         return read(GOLDEN / f"{LABEL}.json")
 

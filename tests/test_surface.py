@@ -14,7 +14,6 @@ from harness.report.surface import differences_text, table
 from harness.surface import catalogue
 from harness.surface.diff import Kind, compare, explained
 from harness.surface.predict import all_predictions, is_met, predictions
-from harness.surface.probe import feature_names, read_check
 from harness.surface.record import Finding, Record, dump, merge, parse, problems, read, undump, write
 from harness.verdict.known import Blame, load
 from harness.verdict.order import Direction
@@ -268,25 +267,3 @@ def test_the_table_counts(tmp_path: Path) -> None:
     assert "debian-5.10" in said
     assert "trixie 4.1.1: exit code 1" in said
     assert "forky 4.2.1" in said
-
-
-HELP = """\
-  --all                 same as --extra --experimental
-  --feature FEAT        only check a particular feature, one of:
-                            mnt_id, mem_dirty_track,
-                            uffd-noncoop, get_rseq_conf
-
-* Logging:
-"""
-
-
-def test_the_features_that_a_criu_knows() -> None:
-    assert feature_names(HELP) == ("mnt_id", "mem_dirty_track", "uffd-noncoop", "get_rseq_conf")
-    assert feature_names("a CRIU of 2014") == ()
-
-
-def test_what_criu_check_says() -> None:
-    said = "Warn  (criu/cr-check.c:1): x\nLooks good.\n=> 0\nmnt_id 0\nuffd 1\n"
-    lines = ("Warn  (criu/cr-check.c:1): x", "Looks good.")
-    assert read_check(said) == (lines, 0, {"mnt_id": True, "uffd": False})
-    assert read_check("=> 1\n") == ((), 1, {})

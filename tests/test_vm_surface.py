@@ -8,9 +8,11 @@ import pytest
 from stage import HARDWARE, shell
 
 from harness.cache import Cache
+from harness.deadline import Deadline
 from harness.guests.guest import Guest
 from harness.images import Image
 from harness.kernels import Kernel
+from harness.migration.criu import Criu
 from harness.surface import catalogue, program
 from harness.surface.probe import GUEST_PATH, Subject, ask
 from harness.surface.record import problems, text_of
@@ -22,7 +24,10 @@ def test_a_guest_tells_its_surface(
     guest: Guest, trixie: Image, debian_6_12: Kernel, lab_cache: Cache
 ) -> None:
     subject = Subject("debian-6.12", debian_6_12, trixie, HARDWARE)
-    record = ask(subject, guest, program.build(lab_cache))
+    said = guest.run(trixie.criu_path, "--help", deadline=Deadline.after(30)).text
+    criu = Criu.told(trixie.criu_path, trixie.criu_version, said)
+    assert len(criu.features) > 30
+    record = ask(subject, guest, criu, program.build(lab_cache))
     assert problems(json.loads(text_of(record))) == []
     assert set(record.findings) == set(catalogue.load().entries)
     lost = [id for id, one in record.findings.items() if one.result in ("silent", "timeout")]
@@ -37,9 +42,10 @@ def test_a_guest_tells_its_surface(
     assert found["behaviour.clone3-chosen-pid"].value == 4242
     assert isinstance(mappings := found["mapping.special"].value, tuple)
     assert [item.split()[0] for item in mappings] == ["[vvar]", "[vdso]"]
-    criu = record.criu["trixie"]
-    assert (criu.version, criu.returncode, criu.said[-1]) == ("4.1.1", 0, "Looks good.")
-    assert criu.features["sockopt_buf_lock"]
-    assert not criu.features["timer_cr_ids" if "timer_cr_ids" in criu.features else "apparmor_stacking"]
+    told = record.criu["trixie"]
+    assert (told.version, told.returncode, told.said[-1]) == ("4.1.1", 0, "Looks good.")
+    assert set(told.features) == set(criu.features)
+    assert told.features["sockopt_buf_lock"]
+    assert not told.features["timer_cr_ids" if "timer_cr_ids" in told.features else "apparmor_stacking"]
     guest.reset()
     assert shell(guest, f"test -e {GUEST_PATH} || echo gone").text == "gone\n"

@@ -6,6 +6,7 @@ builds `Host(backend)` itself.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from testinfra.backend.base import BaseBackend
@@ -14,6 +15,8 @@ from testinfra.host import Host
 
 from harness.deadline import Deadline
 from harness.guests.guest import Guest
+
+_PLAIN = re.compile(r"/usr/lib/kmatrix/\w+(?: [\w./:,@+-]+)*", re.ASCII)
 
 
 class GuestBackend(BaseBackend):  # type: ignore[misc]  # testinfra is untyped
@@ -37,9 +40,18 @@ class GuestBackend(BaseBackend):  # type: ignore[misc]  # testinfra is untyped
         """Run a shell command. Raises `DeadlineExceeded` and every `GuestError`."""
         line = self.get_command(command, *args)
         deadline = self.phase or Deadline.after(self._command_seconds)
-        done = self._guest.run("/bin/sh", "-c", line, deadline=deadline)
+        done = self._guest.run(*command_of(line), deadline=deadline)
         self.seconds += done.seconds
         return self.result(done.returncode, self.encode(line), done.stdout, done.stderr)
+
+
+def command_of(line: str) -> tuple[str, ...]:
+    """argv that does what a shell makes of `line`: a shell, but for one of the lab's own programs without ornament.
+
+    Under emulation a shell costs 0.04 s before it starts what it is told, and a cell calls these programs six times.
+    """
+    own = _PLAIN.fullmatch(line)
+    return tuple(line.split(" ")) if own else ("/bin/sh", "-c", line)
 
 
 def guest_host(backend: GuestBackend) -> Host:

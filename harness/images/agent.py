@@ -1,4 +1,4 @@
-"""The guest's end of the lab, compiled on the host: static, because it must run on every userland alike.
+"""The lab's own programs in a guest, compiled on the host: static, because they must run on every userland alike.
 
 Static also because a program without a dynamic loader starts four times as fast under emulation.
 """
@@ -10,22 +10,29 @@ from pathlib import Path
 
 from harness.errors import HostError, ImageError
 
-SOURCE = Path(__file__).parent / "guest" / "agent.c"
+_SOURCES = Path(__file__).parent / "guest"
+INIT_PATH = "/usr/lib/kmatrix/init"
+"""pid 1 of the guest."""
 GUEST_PATH = "/usr/lib/kmatrix/agent"
-HAND_SOURCE = SOURCE.with_name("hand.c")
+"""Speaks with `harness.guests.agent`."""
 HAND_PATH = "/usr/lib/kmatrix/hand"
 """Starts workloads and asks them; `harness.scenario` and `lab.sh` call it."""
+LOGS_PATH = "/usr/lib/kmatrix/logs"
+"""Brings an attempt's evidence out; `harness.migration.site` calls it."""
+PROGRAMS = {path: _SOURCES / f"{Path(path).name}.c" for path in (INIT_PATH, GUEST_PATH, HAND_PATH, LOGS_PATH)}
+"""Path in the guest to C source."""
 
 
-def agent_argv(target: Path, source: Path = SOURCE) -> list[str]:
+def program_argv(source: Path, target: Path) -> list[str]:
     """The compiler's command line."""
     return ["gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", str(target), str(source)]
 
 
-def compile_agent(target: Path, source: Path = SOURCE) -> None:
-    """Make the agent's binary, or the hand's. Raises `HostError` without a compiler, `ImageError` if it refuses."""
+def compile_program(path: str, target: Path) -> None:
+    """Make the binary of one of `PROGRAMS`. Raises `HostError` without a compiler, `ImageError` if it refuses."""
+    source = PROGRAMS[path]
     try:
-        done = subprocess.run(agent_argv(target, source), capture_output=True, text=True, check=False)
+        done = subprocess.run(program_argv(source, target), capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise HostError("gcc is not installed", hint="sudo apt-get install gcc libc6-dev") from error
     if done.returncode != 0:

@@ -26,9 +26,6 @@ FREE = 700 << 20
 _SIZE = 100 << 20
 """Bytes that making a disk takes on the host at most, besides the root's files twice: staged, and on the disk."""
 
-INIT = "/usr/lib/kmatrix/init"
-"""Path of the guest's pid 1."""
-_INIT_SOURCE = Path(__file__).parent / "guest" / "init.sh"
 _TEXTS: Mapping[str, str] = {
     # the host's own would come along otherwise
     "etc/hostname": "kmatrix\n",
@@ -158,19 +155,16 @@ def _guest_nodes(staging: Path) -> list[Node]:
         source = staging / f"text-{path.replace('/', '-')}"
         source.write_text(text)
         nodes.append(Node(path, Kind.FILE, 0o644, source=source, size=len(text)))
-    agent, hand = staging / "agent", staging / "hand"
-    agents.compile_agent(agent)
-    agents.compile_agent(hand, agents.HAND_SOURCE)
-    for path, source in ((INIT, _INIT_SOURCE), (agents.GUEST_PATH, agent), (agents.HAND_PATH, hand)):
-        nodes.append(Node(path.lstrip("/"), Kind.FILE, 0o755, source=source, size=source.stat().st_size))
+    for path in agents.PROGRAMS:
+        program = staging / Path(path).name
+        agents.compile_program(path, program)
+        nodes.append(Node(path.lstrip("/"), Kind.FILE, 0o755, source=program, size=program.stat().st_size))
     return nodes
 
 
 def _guest_digest() -> str:
     return key_of(
-        init=sha256_of(_INIT_SOURCE),
-        agent=sha256_of(agents.SOURCE),
-        hand=sha256_of(agents.HAND_SOURCE),
+        programs={path: sha256_of(source) for path, source in agents.PROGRAMS.items()},
         texts=_TEXTS,
         directories=_DIRECTORIES,
     )

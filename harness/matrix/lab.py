@@ -18,6 +18,7 @@ from harness.matrix.cell import Confirm, Isolation
 from harness.matrix.ledger import KernelIdentity
 from harness.matrix.workloads import Subject
 from harness.migration.checkpoint import CheckpointStore, Origin
+from harness.migration.criu import Criu
 from harness.migration.site import Site
 
 Visitor = Callable[[Site, str, str], None]
@@ -49,8 +50,8 @@ class Lab:
     """Called with every guest that was just booted and snapshot, before it is used."""
     booted: Iterator[int] = field(default_factory=itertools.count)
     """Numbers of guests, for their names; shared with a lab that is made of this one."""
-    criu_options: dict[str, frozenset[str]] = field(default_factory=dict)
-    """By image: the options that its CRIU knows, once a guest has been asked."""
+    criu: dict[str, Criu] = field(default_factory=dict)
+    """By image: its CRIU, once a guest has been asked."""
 
     def guest(self, userland: str, kernel: str, name: str) -> Guest:
         """A new guest, not yet booted. `name` is unique within the run."""
@@ -63,8 +64,8 @@ class Lab:
         site = Site(self.guest(userland, kernel, name), self.timeouts)
         image = self.images[userland]
         try:
-            site.open(image.criu_path, image.criu_version, self.criu_options.get(image.sha256))
-            self.criu_options[image.sha256] = site.criu.options
+            site.open(image.criu_path, image.criu_version, self.criu.get(image.sha256))
+            self.criu[image.sha256] = site.criu
         except BaseException:
             site.close()
             raise

@@ -11,6 +11,9 @@ DUMP_LOG = f"{LOGS}/dump.log"
 RESTORE_LOG = f"{LOGS}/restore.log"
 
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]+)")
+_FEATURES = re.compile(
+    r"--feature FEAT\s+only check a particular feature, one of:(?P<names>.*?)\n\s*\n", re.DOTALL
+)
 
 _SWITCHES = frozenset({"--ghost-fiemap", "--mntns-compat-mode"})
 """Options that can be taken back (`--no-ghost-fiemap`), which the help does not say."""
@@ -31,6 +34,13 @@ class Criu:
     version: str
     options: frozenset[str]
     """The long options that its `--help` names."""
+    features: tuple[str, ...] = ()
+    """What `check --feature` can be asked for, by its `--help`."""
+
+    @classmethod
+    def told(cls, path: str, version: str, help_text: str) -> Criu:
+        """What a CRIU's `--help` says of it."""
+        return cls(path, version, known_options(help_text), feature_names(help_text))
 
     def missing(self, wanted: tuple[str, ...]) -> list[str]:
         """Which of a scenario's options this CRIU does not know."""
@@ -54,3 +64,9 @@ def known_options(help_text: str) -> frozenset[str]:
     named = frozenset(_OPTION.findall(help_text))
     untold = {f"--no-{name.removeprefix('--')}" for name in _SWITCHES & named}
     return named | untold | (_REPLACED if "--external" in named else frozenset())
+
+
+def feature_names(help_text: str) -> tuple[str, ...]:
+    """The features that a CRIU knows, by its own `--help`."""
+    found = _FEATURES.search(help_text)
+    return tuple(name for name in re.split(r"[,\s]+", found["names"]) if name) if found else ()

@@ -18,11 +18,14 @@ from harness.errors import GuestCommandFailed, HostError
 from harness.guests.agent import CommandResult
 from harness.guests.backend import GuestBackend, guest_host
 from harness.guests.guest import Guest
+from harness.images.agent import LOGS_PATH
 from harness.migration.checkpoint import Checkpoint
-from harness.migration.criu import LOGS, Criu, known_options
+from harness.migration.criu import LOGS, Criu
+from harness.scenario import WORK
 
 ENGINE_OUTPUT = f"{LOGS}/criu.out"
 """What CRIU, or the engine that calls it, says besides its log."""
+_LOGS_COMMAND = (LOGS_PATH, "/dev/virtio-ports/kmatrix.out", "/checkpoint", WORK)
 _LAB = "/run/kmatrix/lab"
 _TAR_RECORD = 512 * 512
 """Bytes; `lab pack` writes whole records (tar -b 512)."""
@@ -59,18 +62,23 @@ class Site:
         self.backend = GuestBackend(self.guest, self._timeouts.command)
         self.host: Host = guest_host(self.backend)
 
-    def open(self, criu_path: str, criu_version: str, options: frozenset[str] | None = None) -> None:
-        """Boot the guest and prepare it; `options` are those that its CRIU knows, asked for if not given.
+    def open(self, criu_path: str, criu_version: str, known: Criu | None = None) -> None:
+        """Boot the guest and prepare it; `known` is its CRIU, which is asked for its help if not given.
 
         Raises every `GuestError`.
         """
         self.guest.boot(Deadline.after(self._timeouts.boot))
         self.guest.write(_LAB, _LAB_SOURCE.read_bytes(), self._soon())
         self._step("prepare", deadline=self._soon())
-        if options is None:
+        if known is None:
             said = self.guest.run(criu_path, "--help", deadline=self._soon())
-            options = known_options((said.stdout + said.stderr).decode("utf-8", "replace"))
-        self.criu = Criu(criu_path, criu_version, options)
+            text = (said.stdout + said.stderr).decode("utf-8", "replace")
+            known = Criu.told(criu_path, criu_version, text)
+        self.criu = known
+
+    def load_modules(self) -> None:
+        """Have the kernel load the modules that CRIU asks about, in one call in place of one for each."""
+        self._step("modules", deadline=self._soon())
 
     def has_feature(self, name: str) -> bool:
         """Whether CRIU finds a feature of `criu check --feature` in this guest's kernel; not if it knows none such."""
@@ -197,7 +205,10 @@ class Site:
     def logs(self, directory: Path) -> dict[str, Path]:
         """Bring CRIU's logs, dmesg and the workload's output out; name to file."""
         self.guest.empty_out()
-        self._step("logs", deadline=self._soon())
+        done = self.guest.run(*_LOGS_COMMAND, deadline=self._soon())
+        if done.returncode != 0:
+            words = done.stderr.decode("utf-8", "replace").strip()
+            raise GuestCommandFailed(f"the logs cannot be had: {words}")
         with tarfile.open(self.guest.out) as tar:
             for member in tar:
                 name = Path(member.name).name

@@ -60,9 +60,7 @@ class Surfaces:
                 return
             self._taken.add((label, userland))
         try:
-            self.keep(
-                userland, probe.probed(self.subject(label, userland), self.lab.cache, lambda: site.guest)
-            )
+            self._probe(site, userland, label)
         except HarnessError as error:
             _LOG.warning("the surface of %s is not known: %s", label, error)
         site.reset()
@@ -71,11 +69,15 @@ class Surfaces:
         """Boot a guest for the probe alone. Raises every `GuestError`."""
         site = self.lab.site(userland, label, name)
         try:
-            self.keep(
-                userland, probe.probed(self.subject(label, userland), self.lab.cache, lambda: site.guest)
-            )
+            site.load_modules()
+            self._probe(site, userland, label)
         finally:
             end(site)
+
+    def _probe(self, site: Site, userland: str, label: str) -> None:
+        self.keep(
+            userland, probe.probed(self.subject(label, userland), self.lab.cache, site.guest, site.criu)
+        )
 
     @property
     def records(self) -> dict[str, Record]:

@@ -4,17 +4,19 @@
  *
  *   hand start own|shared COMMAND...         become the workload: leader of a session, in the current directory
  *   hand await PID FILE SECONDS              wait until the process has made the file
- *   hand ask PID FILE SECONDS QUESTION       put the question, print the file that answers it and take it away
+ *   hand ask PID FILE SECONDS QUESTION       put the question beside it, print the file that answers and take it away
  *
  * Ends with 3 if the process is gone, with 4 if it takes longer than SECONDS, with 5 if the hand itself is at fault.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -85,12 +87,17 @@ static int await(const char *pid, const char *name, long seconds)
 
 static void put_question(const char *pid, const char *answer, const char *question)
 {
-	int fd = open("question", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	const char *name = strrchr(answer, '/');
+	char path[PATH_MAX];
+	int fd;
 
+	if (snprintf(path, sizeof path, "%.*squestion", name ? (int)(name + 1 - answer) : 0, answer) >= (int)sizeof path)
+		die(answer);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (unlink(answer) && errno != ENOENT)
 		die(answer);
 	if (fd < 0 || write(fd, question, strlen(question)) != (ssize_t)strlen(question) || close(fd))
-		die("question");
+		die(path);
 	if (kill(atoi(pid), SIGUSR1))
 		_exit(GONE);
 }

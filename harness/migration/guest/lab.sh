@@ -3,7 +3,8 @@
 # 40 ms, so what the shell can do itself is done by it. Each step prints what the host wants to know, nothing else.
 #
 #   lab prepare                        once, before the snapshot
-#   lab warm CRIU                      let the kernel load what CRIU needs, before the snapshot
+#   lab modules                        let the kernel load what CRIU asks about
+#   lab warm CRIU                      that, and let CRIU find out about the kernel, before the snapshot
 #   lab start own|shared COMMAND...    unpack the input, start the workload, print its pid
 #   lab adopt FILE                     print the pid in a file of the work directory: the tree's, from now on
 #   lab dump COMMAND...                run CRIU, print its exit code, its seconds and the uptime
@@ -11,14 +12,11 @@
 #   lab restore UPTIME COMMAND...      unpack the input, run CRIU, print its exit code and its seconds
 #   lab unpack UPTIME                  unpack the input and no more, for a container engine
 #   lab clean                          end the workload, forget its files
-#   lab logs                           write the logs to the out port
 set -u
 WORK=/work
 CHECKPOINT=/checkpoint
 OUT=/dev/virtio-ports/kmatrix.out
 INPUT=/run/kmatrix/input
-# A pattern: podman names it after the container.
-USERDATA="/var/lib/containers/storage/vfs-containers/*/userdata"
 HAND=/usr/lib/kmatrix/hand
 # Far above every pid of the guest's own, so that the same numbers are free on the other side.
 FIRST_PID=20000
@@ -36,10 +34,10 @@ unpack() {
 	tar -xf $INPUT -C / || fail "cannot unpack the input disk"
 }
 
-# Where a cell's own part of the kernel's messages begins and ends, and how tainted the kernel is there.
+# Where a cell's own part of the kernel's messages begins, and how tainted the kernel is there. `logs` marks the end.
 mark() {
 	read -r tainted </proc/sys/kernel/tainted
-	echo "<6>kmatrix: a cell $1, tainted $tainted" >/dev/kmsg
+	echo "<6>kmatrix: a cell begins, tainted $tainted" >/dev/kmsg
 }
 
 prepare() {
@@ -51,13 +49,13 @@ prepare() {
 	[ -e $INPUT ] || fail "there is no disk with serial input"
 	[ -c $OUT ] || fail "there is no port kmatrix.out"
 	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
-	mark begins
+	mark
 }
 
-# What a first dump and restore would have the kernel load, and CRIU find out about the kernel, while a workload is
-# frozen: the modules were seen in lsmod before and after, with sockets of every kind and a network lock. A kernel has
-# them built in, as modules, or not at all. Only worth its seconds where a snapshot keeps it.
-warm() {
+# What a first dump and restore, or a CRIU that checks the kernel, would have it load one by one: the modules were seen
+# in lsmod before and after, with sockets of every kind and a network lock. A kernel has them built in, as modules, or not
+# at all.
+modules() {
 	legacy=
 	read -r release </proc/sys/kernel/osrelease
 	case $release in
@@ -66,9 +64,15 @@ warm() {
 	# shellcheck disable=SC2086  # a list of words
 	modprobe -qab unix_diag inet_diag tcp_diag udp_diag raw_diag af_packet_diag netlink_diag \
 		nf_tables nft_compat xt_mark xt_tcpudp nf_conntrack_netlink $legacy 2>/dev/null
+}
+
+# While a workload is frozen there is no time for CRIU to find out about the kernel. Only worth its seconds where a
+# snapshot keeps it.
+warm() {
+	modules
 	timeout 20 "$1" check >/run/kmatrix/criu-check.log 2>&1
 	echo "exit status $?" >>/run/kmatrix/criu-check.log
-	mark begins
+	mark
 }
 
 start() {
@@ -136,28 +140,14 @@ clean() {
 	mkdir -p $WORK $CHECKPOINT/images $CHECKPOINT/logs
 	dmesg --clear
 	echo 1 >/proc/sys/vm/drop_caches
-	mark begins
-}
-
-logs() {
-	mark ends
-	dmesg >$CHECKPOINT/logs/dmesg.log 2>&1
-	# liblxc has CRIU write its log beside the images, podman in the container's directory
-	for log in $CHECKPOINT/images/dump.log $CHECKPOINT/images/restore.log $USERDATA/dump.log $USERDATA/restore.log; do
-		[ -e "$log" ] && cp "$log" $CHECKPOINT/logs/
-	done
-	set -- -C $CHECKPOINT/logs .
-	# a container's workload has its directory, and its output, on a volume
-	place=$WORK
-	[ -e $WORK/volume ] && place=$WORK/volume
-	[ -e $place/stdout.log ] && set -- "$@" -C $place --transform s/^stdout.log/workload.log/ stdout.log
-	exec tar -cf $OUT "$@"
+	mark
 }
 
 step=$1
 shift
 case $step in
 prepare) prepare ;;
+modules) modules ;;
 warm) warm "$@" ;;
 start) start "$@" ;;
 adopt) adopt "$@" ;;
@@ -166,6 +156,5 @@ pack) exec tar -cf $OUT -b 512 -C / work checkpoint/images checkpoint/pid ;;
 restore) restore "$@" ;;
 unpack) unpack && grow_older "$1" ;;
 clean) clean ;;
-logs) logs ;;
 *) fail "no step $step" ;;
 esac
