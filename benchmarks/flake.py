@@ -1,8 +1,9 @@
 """`python -m benchmarks.flake`: the same diagonal many times over; does any verdict change?
 
 A verdict is a cell's outcome and whether its first attempt had to be repeated. Each repetition is an ordinary
-`kmatrix run` with a folder of its own; those that are finished are not run again, so twenty runs can be had in pieces:
-`--runs 5` today and `--runs 20` tomorrow. Ends with 1 if a verdict changed, with 2 if the lab failed.
+`kmatrix run` with a folder of its own, which believes the first word on every cell; those that are finished are not run
+again, so twenty runs can be had in pieces: `--runs 5` today and `--runs 20` tomorrow. Ends with 1 if a verdict changed,
+with 2 if the lab failed.
 """
 
 from __future__ import annotations
@@ -182,7 +183,8 @@ def main(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table for the docs.")] = False,
 ) -> None:
     """Run the diagonal many times and say whether any verdict changed."""
-    arguments = ["--kernels", kernel, "--userlands", userland, "--scenarios", scenarios]
+    # nothing is tried twice: a failure that a second try would not give again is what is looked for
+    arguments = ["--kernels", kernel, "--userlands", userland, "--scenarios", scenarios, "--confirm", "none"]
     arguments += [] if jobs is None else ["--jobs", str(jobs)]
     folders = [directory.absolute() / f"run-{number:02}" for number in range(1, runs + 1)]
     for folder in folders:

@@ -130,6 +130,14 @@ def test_another_signature_or_kernel_is_another_cause(
     assert sum(attempt.outcome is Outcome.FAIL for attempt in ended.values()) == 8
 
 
+def test_a_run_that_is_repeated_as_a_whole_tries_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = conduct(tmp_path, monkeypatch, restores_fail, Confirm.NONE)
+    assert sum(attempt.outcome is Outcome.FAIL for attempt in ended.values()) == 4
+    assert all(tries(str(cell)) == [Isolation.RESET] for cell in ended)
+
+
 def test_a_failure_that_a_fresh_boot_does_not_give_again_is_flaky_and_confirms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,8 @@ class Confirm(StrEnum):
     """Every time: no red cell is believed without a fresh boot of its own."""
     CAUSE = "cause"
     """Once for each signature and kernel; further cells of that signature are tried again in a reset guest."""
+    NONE = "none"
+    """Never, nothing is tried twice: for those who repeat the whole run and compare."""
 
 
 @dataclass(frozen=True, order=True)

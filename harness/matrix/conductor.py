@@ -198,6 +198,8 @@ class Conductor:
             tries = len(stories) - len(earlier)
             if self._aborted.is_set() or story.outcome in (Outcome.PASS, Outcome.SKIP):
                 break
+            if self._lab.confirm is Confirm.NONE:
+                break
             if isinstance(story.failure, CheckpointDamaged):
                 break
             if tries > 1 and story.outcome is not Outcome.ERROR:
