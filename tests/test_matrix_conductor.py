@@ -161,6 +161,18 @@ def test_a_trait_that_a_diagonal_loses_is_not_asked_of_a_move(
     assert tries(str(move)) == []
 
 
+def test_a_destination_that_only_cannot_dump_a_trait_is_asked_to_restore_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def says(task: Task, _isolation: Isolation) -> str | None:
+        return "Error (criu/x.c:1): no" if task.kind is Kind.DUMP and task.source == "b" else None
+
+    ended = conduct(tmp_path, monkeypatch, says, Confirm.CELL, tags=(TRAIT,))
+    there, back = Cell("u", "cold", "s", "a", "b"), Cell("u", "cold", "s", "b", "a")
+    assert ended[there].outcome is Outcome.PASS
+    assert (ended[back].outcome, ended[back].reason) == (Outcome.SKIP, Reason.DIAGONAL)
+
+
 def test_a_trait_that_both_diagonals_keep_is_asked_of_every_move(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BaselineFailed, CannotRun, CheckpointDamaged, DiagonalFailed, HarnessError
-from harness.matrix.cell import Cell, Confirm, Isolation, Outcome, Phase
+from harness.matrix.cell import Cell, Confirm, Isolation, Outcome, Phase, Reason
 from harness.matrix.lab import Lab
 from harness.matrix.ledger import Attempt, Ledger
 from harness.matrix.life import Story
@@ -145,7 +145,7 @@ class Conductor:
         if self._is_move_of_a_trait(task):
             for cell in _diagonals(task):
                 known = self._done.get(cell)
-                if known is not None and known.outcome in (Outcome.FAIL, Outcome.SKIP):
+                if known is not None and _settles(known, cell.source == task.source):
                     return DiagonalFailed(
                         f"no move is needed for this: {cell} ({known.outcome}: {known.error})"
                     )
@@ -279,6 +279,18 @@ def _cause(story: Story) -> tuple[str, str, str, str]:
     """What makes two failures one: userland, kernel, phase and signature."""
     task = story.task
     return (task.userland, task.destination, str(story.phase), normalize(story.error or ""))
+
+
+def _settles(diagonal: Attempt, is_source: bool) -> bool:
+    """Whether a diagonal's end is that of a trait's move as well.
+
+    A destination that cannot save the state has not been asked whether it can bring it back: every dump on 5.10 fails,
+    and what 6.1 has saved comes back there.
+    """
+    if diagonal.outcome not in (Outcome.FAIL, Outcome.SKIP):
+        return False
+    was_restored = diagonal.phase in (Phase.RESTORE, Phase.CHECK) and diagonal.reason is not Reason.REFUSAL
+    return is_source or was_restored
 
 
 def _diagonals(task: Task) -> tuple[Cell, Cell]:
