@@ -49,11 +49,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The labels that were probed."""
     labels: list[str] = []
 
-    def ask(subject: probe.Subject, guest: object, criu: Criu, binary: Path) -> Record:
+    def ask(subject: probe.Subject, *_: object) -> Record:
         labels.append(subject.label)
         return read(GOLDEN / f"{LABEL}.json")
 
     monkeypatch.setattr(probe, "ask", ask)
+    monkeypatch.setattr(probe, "compile_workload", lambda *_: {"each": Path("each")})
     monkeypatch.setattr(probe.program, "build", lambda cache: Path("probe"))
     return labels
 
@@ -92,6 +93,7 @@ def test_a_guest_that_does_not_stand_the_probe_is_reset_and_the_run_goes_on(
         raise GuestLost("gone")
 
     monkeypatch.setattr(probe, "ask", lost)
+    monkeypatch.setattr(probe, "compile_workload", lambda *_: {"each": Path("each")})
     monkeypatch.setattr(probe.program, "build", lambda cache: Path("probe"))
     run, site = Surfaces(lab), Site()
     for _ in range(2):

@@ -10,6 +10,7 @@ import pytest
 
 from harness.cache import Cache
 from harness.surface import catalogue, program
+from harness.surface.probe import EACH, read_features
 from harness.surface.record import parse
 
 
@@ -44,6 +45,32 @@ def test_every_probe_says_something(binary: Path) -> None:
 def test_the_same_kernel_says_the_same_twice(binary: Path) -> None:
     once, again = (parse(run(binary), catalogue.load()) for _ in range(2))
     assert once == again
+
+
+CRIU = """
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv) {
+    puts("said by CRIU itself");
+    if (argc != 4 || getenv("LD_PRELOAD")) return 9;
+    if (!strcmp(argv[3], "dies")) raise(SIGKILL);
+    return strcmp(argv[3], "yes") != 0;
+}
+"""
+
+
+@pytest.mark.parametrize("linked", ["dynamic", "static"])
+def test_one_criu_is_asked_about_each_feature(tmp_path: Path, linked: str) -> None:
+    (tmp_path / "criu.c").write_text(CRIU)
+    static = ["-static"] if linked == "static" else []
+    subprocess.run(["gcc", *static, "-o", tmp_path / "criu", tmp_path / "criu.c"], check=True)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "each", EACH], check=True)
+    argv = [tmp_path / "criu", "check", "--feature", "yes,no,dies,yes_2,yes"]
+    asked = ["env", f"LD_PRELOAD={tmp_path / 'each'}", *argv]
+    told = read_features(subprocess.run(asked, capture_output=True, text=True, check=False).stdout)
+    assert told == ({} if linked == "static" else {"yes": True, "no": False, "dies": False, "yes_2": False})
 
 
 def test_single_probes_can_be_asked(binary: Path) -> None:

@@ -10,11 +10,11 @@ from stage import HARDWARE, shell
 from harness.cache import Cache
 from harness.deadline import Deadline
 from harness.guests.guest import Guest
-from harness.images import Image
+from harness.images import Image, compile_workload
 from harness.kernels import Kernel
 from harness.migration.criu import Criu
 from harness.surface import catalogue, program
-from harness.surface.probe import GUEST_PATH, Subject, ask
+from harness.surface.probe import EACH, GUEST_PATH, Subject, ask
 from harness.surface.record import problems, text_of
 
 pytestmark = pytest.mark.vm
@@ -27,7 +27,8 @@ def test_a_guest_tells_its_surface(
     said = guest.run(trixie.criu_path, "--help", deadline=Deadline.after(30)).text
     criu = Criu.told(trixie.criu_path, trixie.criu_version, said)
     assert len(criu.features) > 30
-    record = ask(subject, guest, criu, program.build(lab_cache))
+    each = compile_workload(trixie, (EACH,), ("-shared", "-fPIC"), lab_cache)[EACH.stem]
+    record = ask(subject, guest, criu, program.build(lab_cache), each)
     assert problems(json.loads(text_of(record))) == []
     assert set(record.findings) == set(catalogue.load().entries)
     lost = [id for id, one in record.findings.items() if one.result in ("silent", "timeout")]
@@ -47,5 +48,10 @@ def test_a_guest_tells_its_surface(
     assert set(told.features) == set(criu.features)
     assert told.features["sockopt_buf_lock"]
     assert not told.features["timer_cr_ids" if "timer_cr_ids" in told.features else "apparmor_stacking"]
+    singly = {
+        name: guest.run(*criu.check_feature(name), deadline=Deadline.after(30)).returncode == 0
+        for name in criu.features
+    }
+    assert told.features == singly
     guest.reset()
     assert shell(guest, f"test -e {GUEST_PATH} || echo gone").text == "gone\n"

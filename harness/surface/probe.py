@@ -7,11 +7,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cache import Cache, key_of
+from harness.cache import Cache, key_of, sha256_of
 from harness.deadline import Deadline
 from harness.errors import GuestCommandFailed
 from harness.guests.guest import Guest, Hardware
-from harness.images import Image
+from harness.images import Image, compile_workload
 from harness.kernels import Kernel
 from harness.migration.criu import Criu
 from harness.surface import program
@@ -26,6 +26,9 @@ _PROBE_SECONDS = 60.0
 """It takes well under one; each of its 370 steps has an alarm of its own."""
 _CHECK_SECONDS = 120.0
 _CHECK = ("check", "--all")
+EACH = Path(__file__).parent / "preload" / "each.c"
+"""Has one CRIU answer for every feature."""
+_EACH_PATH = "/run/kmatrix/each"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Subject:
             image=self.image.sha256,
             probe=program.digest(),
             check=_CHECK,
+            each=sha256_of(EACH),
             hardware=[
                 self.hardware.accelerator,
                 self.hardware.cpu,
@@ -71,17 +75,21 @@ def probed(subject: Subject, cache: Cache, guest: Guest, criu: Criu) -> Record:
     """
 
     def make(directory: Path) -> None:
-        record = ask(subject, guest, criu, program.build(cache))
+        each = compile_workload(subject.image, (EACH,), ("-shared", "-fPIC"), cache)[EACH.stem]
+        record = ask(subject, guest, criu, program.build(cache), each)
         (directory / _FILE).write_text(text_of(record), "utf-8")
 
     path = cache.entry(KIND, subject.key, make) / _FILE
     return undump(json.loads(path.read_text("utf-8"))).labelled(subject.label)
 
 
-def ask(subject: Subject, guest: Guest, criu: Criu, binary: Path) -> Record:
-    """Probe a booted guest. Raises every `GuestError`, `GuestCommandFailed` if the probe does not run at all."""
+def ask(subject: Subject, guest: Guest, criu: Criu, binary: Path, each: Path) -> Record:
+    """Probe a booted guest; `binary` is the probe, `each` is `EACH` compiled for the userland.
+
+    Raises every `GuestError`, `GuestCommandFailed` if the probe does not run at all.
+    """
     findings, seconds = _findings(guest, binary)
-    told = _check(guest, criu)
+    told = _check(guest, criu, each)
     _LOG.debug("the surface of %s took %.2f s and its CRIU's check", subject.label, seconds)
     kernel = subject.kernel
     return Record(
@@ -106,13 +114,29 @@ def _findings(guest: Guest, binary: Path) -> tuple[dict[str, Finding], float]:
     return parse(done.text, load()), done.seconds
 
 
-def _check(guest: Guest, criu: Criu) -> CriuFindings:
+def _check(guest: Guest, criu: Criu, each: Path) -> CriuFindings:
     deadline = Deadline.after(_CHECK_SECONDS)
     done = guest.run(criu.path, *_CHECK, deadline=deadline)
     said = (done.stderr + done.stdout).decode("utf-8", "replace")
-    features = {
-        name: guest.run(*criu.check_feature(name), deadline=deadline).returncode == 0
-        for name in criu.features
-    }
     lines = tuple(line for line in said.splitlines() if line)
-    return CriuFindings(criu.version, done.returncode, lines, features)
+    return CriuFindings(criu.version, done.returncode, lines, _features(guest, criu, each, deadline))
+
+
+def _features(guest: Guest, criu: Criu, each: Path, deadline: Deadline) -> dict[str, bool]:
+    """All in one call; one by one what that does not answer: into a CRIU that is static nothing can be preloaded."""
+    if not criu.features:
+        return {}
+    guest.write(_EACH_PATH, each.read_bytes(), deadline)
+    together = criu.check_feature(",".join(criu.features))
+    done = guest.run("/usr/bin/env", f"LD_PRELOAD={_EACH_PATH}", *together, deadline=deadline)
+    told = read_features(done.text)
+    for name in criu.features:
+        if name not in told:
+            told[name] = guest.run(*criu.check_feature(name), deadline=deadline).returncode == 0
+    return told
+
+
+def read_features(output: str) -> dict[str, bool]:
+    """What `preload/each.c` prints: a name and an exit code a line."""
+    pairs = (line.rpartition(" ") for line in output.splitlines())
+    return {name: code == "0" for name, _, code in pairs if name and code.isdecimal()}
