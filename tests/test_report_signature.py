@@ -41,6 +41,13 @@ NETLINK = """\
 (00.443001) Error (criu/libnetlink.c:57): -22 reported by netlink: Invalid argument
 (00.464067) Error (criu/namespaces.c:1126): Namespaces dumping finished with error 59904
 """
+DEVTMPFS = """\
+(00.743321)  20001: mnt-v2: \tMounting devtmpfs @34 (0)
+(00.747588)  20001: No tmpfs-dev-5.tar.gz.img image
+(00.747931)  20001: No tmpfs-34.tar.gz.img image
+(00.765066) Error (criu/cr-restore.c:2320): Restoring FAILED.
+(00.781627) Error (criu/cr-restore.c:1262): 20001 killed by signal 9: Killed
+"""
 UDPLITE = """\
 (00.003000) sockets: Sockets collect procedure family AF_INET proto IPPROTO_UDPLITE: -2
 (00.005426) Running network-unlock scripts
@@ -66,6 +73,7 @@ OLD = "(00.512345)  37: Error (sk-inet.c:721): Can't bind inet socket (id 19): C
         (LEGACY_IPTABLES, "Error (criu/sockets.c:628): sockets: Can't get 1:16 opt: Operation not supported"),
         (RAW_DIAG, "Error (criu/sk-inet.c:122): inet: Unsupported proto 255 for socket 10c69"),
         (NETLINK, "Error (criu/libnetlink.c:57): -22 reported by netlink: Invalid argument"),
+        (DEVTMPFS, "No tmpfs-dev-5.tar.gz.img image"),
         (UDPLITE, "sockets: Sockets collect procedure family AF_INET proto IPPROTO_UDPLITE: -2"),
         (
             RESTORER,
@@ -75,7 +83,7 @@ OLD = "(00.512345)  37: Error (sk-inet.c:721): Can't bind inet socket (id 19): C
         (OLD, "Error (sk-inet.c:721): Can't bind inet socket (id 19): Cannot assign requested address"),
         ("(00.1) Error (criu/cr-dump.c:2128): Dumping FAILED.\n", "Error (criu/cr-dump.c:2128): Dumping FAILED."),
     ],
-    ids=["2694", "2229", "1976", "588", "1059", "3002", "1784", "glued", "old", "only-that"],
+    ids=["2694", "2229", "1976", "588", "1059", "devtmpfs", "3002", "1784", "glued", "old", "only-that"],
 )  # fmt: skip
 def test_first_true_error(log: str, error: str) -> None:
     assert first_error(log) == error

@@ -48,6 +48,12 @@ SEEN = (
      Phase.RESTORE, "6.1.140", "6.1.147", "4.1", "mnt-v2-make-slave"),
     ("Error (criu/cr-restore.c:1499): 20003 killed by signal 11: Segmentation fault",
      Phase.RESTORE, "6.1.192", "5.10.262", "3.17.1", "rseq-area-kept"),
+    ("No tmpfs-dev-5.tar.gz.img image",
+     Phase.RESTORE, "6.1.192", "6.12.118", "4.1.1", "devtmpfs-number"),
+    ("clock_getres: clock 1 has not the resolution that the kernel says; clock_getres: clock 0 has not the resolution",
+     Phase.CHECK, "6.12.118", "5.10.262", "4.1.1", "vdso-getres"),
+    ("the kernel has registrations 0x10, expected 0x14",
+     Phase.CHECK, "6.1.192", "6.12.118", "4.1.1", "membarrier-global-unseen"),
 )  # fmt: skip
 
 # the same words where they are not known
@@ -57,6 +63,7 @@ ELSEWHERE = (
     (SEEN[4][0], Phase.DUMP, "6.12.117", "6.12.117", "3.17.1", "vvar-vclock"),
     (SEEN[7][0], Phase.RESTORE, "6.1.140", "6.1.153", "4.1", "mnt-v2-make-slave"),
     (SEEN[8][0], Phase.RESTORE, "5.10.262", "6.1.192", "3.17.1", "rseq-area-kept"),
+    (SEEN[11][0], Phase.CHECK, "6.12.118", "7.3.4", "4.1.1", "membarrier-global-unseen"),
     (SEEN[8][0], Phase.RESTORE, "6.1.192", "5.10.262", "4.1.1", "rseq-area-kept"),
 )
 
