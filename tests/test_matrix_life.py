@@ -92,6 +92,7 @@ def test_a_guests_text_is_made_harmless() -> None:
     _, error = judge(CriuFailed("\x1b[31mred\x00 \u202e"), Phase.DUMP)
     assert error.isprintable()
     assert judge(AssertionError(""), Phase.CHECK)[1] == "AssertionError"
+    assert judge(AssertionError("lost\nassert 1 == 2"), Phase.CHECK)[1] == "lost"
 
 
 # A whole life, at a site that does nothing.

@@ -107,7 +107,8 @@ class Story:
 def judge(failure: BaseException, phase: Phase) -> tuple[Outcome, str]:
     """What an exception says about the cell, and the first true error line."""
     message = visible(str(failure).strip() or type(failure).__name__)
-    first_line = message.splitlines()[0] if message else type(failure).__name__
+    # pytest explains an assert on further lines, and not always in the same words
+    first_line = visible(str(failure).strip().partition("\n")[0]) or type(failure).__name__
     if isinstance(failure, CriuFailed):
         return (Outcome.ERROR if _PID_TAKEN.search(message) else Outcome.FAIL), message
     if isinstance(failure, _KERNEL_FAULT):
