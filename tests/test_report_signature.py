@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.verdict.signature import SIGNATURE_LIMIT, first_error, normalize
+from harness.verdict.signature import SIGNATURE_LIMIT, error_lines, first_error, normalize
 
 MOUNT_SLAVE = """\
 (00.034502)      7: Error (criu/mount-v2.c:966): mnt-v2: Failed to make mount 476 slave: Invalid argument
@@ -87,6 +87,15 @@ OLD = "(00.512345)  37: Error (sk-inet.c:721): Can't bind inet socket (id 19): C
 )  # fmt: skip
 def test_first_true_error(log: str, error: str) -> None:
     assert first_error(log) == error
+
+
+def test_a_cause_that_is_no_error_counts_only_where_no_error_says_more() -> None:
+    """On 7.3 every dump of CRIU 4.1.1 prints it, also one that fails of guard pages."""
+    guard = "pie: 20001: Error (criu/pie/parasite.c:104): Can't splice all pages to pipe (20480/13)\n"
+    said = "sockets: Sockets collect procedure family AF_INET proto IPPROTO_UDPLITE: -2"
+    failed = "Error (criu/cr-dump.c:2128): Dumping FAILED."
+    assert list(error_lines(f"(00.1) {said}\n(00.2) {failed}\n")) == [said, failed]
+    assert said not in list(error_lines(f"(00.1) {said}\n{guard}(00.2) {failed}\n"))
 
 
 @pytest.mark.parametrize(

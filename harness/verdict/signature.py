@@ -120,13 +120,17 @@ def find_error(log_text: str) -> ErrorLine | None:
 
 
 def error_lines(log_text: str) -> Iterator[str]:
-    """Every line in which CRIU reports an error, without time and pid; harmless ones and consequences too."""
+    """Every line in which CRIU reports an error, without time and pid; harmless ones and consequences too.
+
+    A silent cause only where there is no error that says more: CRIU prints it whether it matters or not.
+    """
+    found = find_error(log_text)
+    if found is not None and _SILENT_CAUSE.match(found.text):
+        yield found.text
     for line in log_text.split("\n"):
         match = _LINE.match(line)
         if match is not None and match["level"] == "Error":
             yield match["error"].rstrip()[:ERROR_LIMIT]
-        elif _SILENT_CAUSE.match(text := _STAMPED.sub("", line).strip()):
-            yield text[:ERROR_LIMIT]
 
 
 def _is_harmless(error: re.Match[str], following: str | None) -> bool:
