@@ -133,7 +133,7 @@ def _features(guest: Guest, criu: Criu, each: Path, deadline: Deadline) -> dict[
     for name in criu.features:
         if name not in told:
             told[name] = guest.run(*criu.check_feature(name), deadline=deadline).returncode == 0
-    return told
+    return {name: told[name] for name in criu.features}
 
 
 def read_features(output: str) -> dict[str, bool]:
