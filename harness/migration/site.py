@@ -115,9 +115,7 @@ class Site:
         if not sysctls:
             return
         done = self.guest.run("/sbin/sysctl", "-qw", *sysctls, deadline=self._soon())
-        if done.returncode != 0:
-            words = done.stderr.decode("utf-8", "replace").strip()
-            raise GuestCommandFailed(f"sysctl {' '.join(sysctls)} ended with {done.returncode}: {words}")
+        require_success(f"sysctl {' '.join(sysctls)}", done)
 
     def start(self, payload: Path, command: tuple[str, ...], own_network: bool) -> int:
         """Unpack the workload's files and start it. Returns its pid."""
@@ -205,10 +203,7 @@ class Site:
     def logs(self, directory: Path) -> dict[str, Path]:
         """Bring CRIU's logs, dmesg and the workload's output out; name to file."""
         self.guest.empty_out()
-        done = self.guest.run(*_LOGS_COMMAND, deadline=self._soon())
-        if done.returncode != 0:
-            words = done.stderr.decode("utf-8", "replace").strip()
-            raise GuestCommandFailed(f"the logs cannot be had: {words}")
+        require_success("logs", self.guest.run(*_LOGS_COMMAND, deadline=self._soon()))
         with tarfile.open(self.guest.out) as tar:
             for member in tar:
                 name = Path(member.name).name
@@ -226,17 +221,13 @@ class Site:
 
     def _step(self, *arguments: str, deadline: Deadline) -> CommandResult:
         done = self.guest.run("/bin/sh", _LAB, *arguments, deadline=deadline)
-        if done.returncode != 0:
-            words = done.stderr.decode("utf-8", "replace").strip()
-            raise GuestCommandFailed(f"lab {arguments[0]} ended with {done.returncode}: {words}")
+        require_success(f"lab {arguments[0]}", done)
         return done
 
     def _container(self, *arguments: str) -> CommandResult:
         deadline = Deadline.after(self._timeouts.start)
         done = self.guest.run("/bin/sh", _CONTAINER, *arguments, deadline=deadline)
-        if done.returncode != 0:
-            words = done.stderr.decode("utf-8", "replace").strip()
-            raise GuestCommandFailed(f"container {arguments[0]} ended with {done.returncode}: {words}")
+        require_success(f"container {arguments[0]}", done)
         return done
 
     def _criu(self, argv: tuple[str, ...], done: CommandResult) -> CriuRun:
@@ -244,6 +235,13 @@ class Site:
         # The guest's clock need not run as the host's does.
         rate = done.seconds / done.guest_seconds if done.guest_seconds else 1.0
         return CriuRun(argv, int(code), round((float(ended) - float(started)) * rate, 3), started)
+
+
+def require_success(name: str, done: CommandResult) -> None:
+    """Raise `GuestCommandFailed` with a command's own words unless it ended with 0."""
+    if done.returncode != 0:
+        words = done.stderr.decode("utf-8", "replace").strip()
+        raise GuestCommandFailed(f"{name} ended with {done.returncode}: {words}")
 
 
 def require_whole(tar: Path) -> None:

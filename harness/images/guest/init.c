@@ -144,15 +144,6 @@ static void mount_cgroups(void)
 		fclose(known);
 }
 
-static int ended(pid_t child)
-{
-	int status = 0;
-
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 static void load(const char *module)
 {
 	pid_t child = fork();
@@ -161,7 +152,8 @@ static void load(const char *module)
 		execl("/sbin/modprobe", "modprobe", "-q", module, NULL);
 		_exit(127);
 	}
-	ended(child);
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 static void name_ports(void)
