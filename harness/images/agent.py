@@ -19,7 +19,12 @@ HAND_PATH = "/usr/lib/kmatrix/hand"
 """Starts workloads and asks them; `harness.scenario` and `lab.sh` call it."""
 LOGS_PATH = "/usr/lib/kmatrix/logs"
 """Brings an attempt's evidence out; `harness.migration.site` calls it."""
-PROGRAMS = {path: _SOURCES / f"{Path(path).name}.c" for path in (INIT_PATH, GUEST_PATH, HAND_PATH, LOGS_PATH)}
+UNPACK_PATH = "/usr/lib/kmatrix/unpack"
+"""Lays out what the host has put onto the input disk; `lab.sh` calls it."""
+PROGRAMS = {
+    path: _SOURCES / f"{Path(path).name}.c"
+    for path in (INIT_PATH, GUEST_PATH, HAND_PATH, LOGS_PATH, UNPACK_PATH)
+}
 """Path in the guest to C source."""
 
 

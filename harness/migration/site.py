@@ -268,7 +268,8 @@ def images_size(data: Path) -> int:
 
 def make_payload(target: Path, files: dict[str, Path]) -> None:
     """A tar that puts `files` into the workload's `bin`; the same files give the same bytes."""
-    with tarfile.open(target, "w") as tar:
+    # PAX headers are not for the guest's `unpack`
+    with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
         for name, path in sorted(files.items()):
             member = tarfile.TarInfo(f"work/bin/{name}")
             member.size, member.mode = path.stat().st_size, 0o755

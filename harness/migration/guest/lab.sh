@@ -18,6 +18,7 @@ CHECKPOINT=/checkpoint
 OUT=/dev/virtio-ports/kmatrix.out
 INPUT=/run/kmatrix/input
 HAND=/usr/lib/kmatrix/hand
+UNPACK=/usr/lib/kmatrix/unpack
 # Far above every pid of the guest's own, so that the same numbers are free on the other side.
 FIRST_PID=20000
 
@@ -31,7 +32,7 @@ fail() {
 }
 
 unpack() {
-	tar -xf $INPUT -C / || fail "cannot unpack the input disk"
+	$UNPACK $INPUT / || fail "cannot unpack the input disk"
 }
 
 # Where a cell's own part of the kernel's messages begins, and how tainted the kernel is there. `logs` marks the end.

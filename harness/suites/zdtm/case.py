@@ -145,7 +145,7 @@ class Case:
         key = key_of(case=self.sha256, eye=sha256_of(eye))
 
         def make(directory: Path) -> None:
-            with tarfile.open(directory / "payload.tar", "w") as tar:
+            with tarfile.open(directory / "payload.tar", "w", format=tarfile.GNU_FORMAT) as tar:
                 _fill(tar, self, eye)
 
         return cache.entry("payloads", key, make) / "payload.tar"
