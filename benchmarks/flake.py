@@ -2,8 +2,8 @@
 
 A verdict is a cell's outcome and whether its first attempt had to be repeated. Each repetition is an ordinary
 `kmatrix run` with a folder of its own, which believes the first word on every cell; those that are finished are not run
-again, so twenty runs can be had in pieces: `--runs 5` today and `--runs 20` tomorrow. Ends with 1 if a verdict changed,
-with 2 if the lab failed.
+again, so twenty runs can be had in pieces: `--runs 5` today and `--runs 20` tomorrow. `--record FILE` adds the runs
+that an earlier call wrote down, on this machine or another. Ends with 1 if a verdict changed, with 2 if the lab failed.
 """
 
 from __future__ import annotations
@@ -145,34 +145,48 @@ def finished(directory: Path) -> bool:
     return record is not None and record["finished"] is not None
 
 
-def write(rows: Sequence[Row], kernel: str, runs: int) -> Path:
-    """The table as JSON beside the other figures; returns the file."""
+def recorded(path: Path) -> list[dict[Cell, Verdict]]:
+    """The runs that `write` has put into a file. Raises `ValueError` if it is no such file."""
+    try:
+        record = json.loads(path.read_text())
+        cells = {Cell.parse(row["cell"]): row["verdicts"] for row in record["cells"]}
+        return [
+            {cell: Verdict(*told[number]) for cell, told in cells.items()} for number in range(record["runs"])
+        ]
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{path} is no record of such runs: {error!r}") from error
+
+
+def write(rows: Sequence[Row], kernel: str, builds: Iterable[str], runs: int) -> Path:
+    """What every run said, as JSON beside the other figures; returns the file."""
     now = datetime.now(UTC)
     record = {
         "made": now.isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "host": platform.release(),
         "kernel": kernel,
+        "builds": sorted(builds),
         "runs": runs,
         "changed": [str(row.cell) for row in rows if row.changed],
         "cells": [
             {
                 "cell": str(row.cell),
-                "outcomes": dict(row.outcomes),
-                "tried_twice": row.retried,
-                "seconds": [round(verdict.seconds, 2) for verdict in row.verdicts],
+                "verdicts": [(v.outcome, v.attempts, round(v.seconds, 2)) for v in row.verdicts],
             }
             for row in rows
         ],
     }
     path = ROOT / "benchmarks" / "results" / f"flake-{now:%Y%m%d-%H%M%S}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # one line a cell: such a file is compared with others and kept
+    lines = ",\n".join(f"  {json.dumps(cell, ensure_ascii=False)}" for cell in record.pop("cells"))
+    head = json.dumps(record, indent=1).removesuffix("\n}")
+    path.write_text(f'{head},\n "cells": [\n{lines}\n ]\n}}\n')
     return path
 
 
 def main(
-    runs: Annotated[int, typer.Option(min=2, help="How many in all, finished ones included.")] = 20,
+    runs: Annotated[int, typer.Option(min=1, help="How many in all, finished ones included.")] = 20,
     scenarios: Annotated[str, typer.Option(help="Globs, comma separated.")] = "*",
     kernel: Annotated[str, typer.Option(help="The kernel's label.")] = "debian-6.12",
     userland: Annotated[str, typer.Option(help="The userland's name.")] = "trixie",
@@ -180,6 +194,9 @@ def main(
     directory: Annotated[Path, typer.Option(help="Where the runs' folders are.")] = ROOT
     / "reports"
     / "flake",
+    record: Annotated[
+        list[Path] | None, typer.Option(help="Runs that were written down earlier, to be compared as well.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table for the docs.")] = False,
 ) -> None:
     """Run the diagonal many times and say whether any verdict changed."""
@@ -196,14 +213,19 @@ def main(
                 typer.echo(str(error), err=True)
                 raise typer.Exit(2) from error
     ledgers = [list(read(folder)) for folder in folders]
-    if len(kernels(attempt for ledger in ledgers for attempt in ledger)) > 1:
+    builds = kernels(attempt for ledger in ledgers for attempt in ledger)
+    if len(builds) > 1:
         typer.echo(f"the runs in {directory} were made on different kernels; begin anew elsewhere", err=True)
         raise typer.Exit(2)
-    rows = compare([verdicts(ledger) for ledger in ledgers])
+    here = [verdicts(ledger) for ledger in ledgers]
+    earlier = [run for path in record or () for run in recorded(path)]
+    rows = compare([*earlier, *here])
     changed = sum(row.changed for row in rows)
     typer.echo(table(shown(rows), markdown=markdown))
-    typer.echo(f"\n{len(rows)} cells, {runs} runs: {changed or 'no'} verdict{'s' * (changed > 1)} changed")
-    typer.echo(f"written to {write(rows, kernel, runs).relative_to(ROOT)}", err=True)
+    total = len(earlier) + len(here)
+    typer.echo(f"\n{len(rows)} cells, {total} runs: {changed or 'no'} verdict{'s' * (changed > 1)} changed")
+    written = write(compare(here), kernel, builds, len(here))
+    typer.echo(f"the runs of {directory} are written to {written.relative_to(ROOT)}", err=True)
     raise typer.Exit(1 if changed else 0)
 
 

@@ -129,3 +129,23 @@ def test_a_run_that_does_not_finish_says_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"(?s)run-01 ended with [1-9].*no-such-kernel"):
         flake.repeat(tmp_path / "run-01", ["--kernels", "no-such-kernel"])
     assert not flake.finished(tmp_path / "run-01")
+
+
+def test_a_record_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flake, "ROOT", tmp_path)
+    runs = [flake.verdicts(green("pipes", "tcp")), flake.verdicts(green("pipes") + red("tcp"))]
+    path = flake.write(flake.compare(runs), KERNEL, {"b" * 64, "a" * 64}, len(runs))
+    again = flake.compare(flake.recorded(path))
+    assert [row.changed for row in again] == [row.changed for row in flake.compare(runs)]
+    assert row_of(again, "tcp").outcomes == {"pass": 1, "fail": 1}
+    assert row_of(again, "tcp").retried == 1
+    assert row_of(again, "tcp").verdicts[1].seconds == pytest.approx(1.7)
+    assert json.loads(path.read_text())["builds"] == ["a" * 64, "b" * 64]
+    assert len(path.read_text().splitlines()) < 30
+
+
+@pytest.mark.parametrize("text", ["{}", "not json", '{"runs": 2, "cells": [{"cell": "x"}]}', "[]"])
+def test_another_file_is_no_record(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(ValueError, match=r"no record|Expecting value|USERLAND"):
+        flake.recorded(tmp_path / "x.json")
