@@ -138,11 +138,16 @@ def test_the_notes_in_the_repository_can_be_read() -> None:
     assert "plugin" in notes.left_out["rtc"]
     assert notes.sysctls["maps09"] == ("vm.nr_hugepages=16",)
     assert "pthread_timers_h" in notes.restless
+    assert notes.refusals["bpf_hash"] == "anon_inode:bpf-map"
 
 
 def test_notes_go_to_the_tests_that_they_are_about() -> None:
-    notes = Notes(sysctls={"pipe00": ("vm.x=1",)}, restless=frozenset({"timers"}))
+    notes = Notes(
+        sysctls={"pipe00": ("vm.x=1",)}, restless=frozenset({"timers"}), refusals={"timers": "bpf-map"}
+    )
     cases = choose(build(built("pipe00"), built("timers")), notes).cases
+    assert cases["zdtm.pipe00.ns"].scenario.refusal is None
+    assert cases["zdtm.timers.ns"].scenario.refusal == "bpf-map"
     assert cases["zdtm.pipe00.ns"].scenario.sysctls == ("vm.x=1",)
     assert not cases["zdtm.pipe00.ns"].restless
     assert cases["zdtm.timers.ns"].scenario.sysctls == ()
@@ -150,7 +155,8 @@ def test_notes_go_to_the_tests_that_they_are_about() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "left_out: []", "left_out: {why: rtc}", "left_out: {why: [", "left: {}"]
+    "text",
+    ["[]", "left_out: []", "left_out: {why: rtc}", "left_out: {why: [", "left: {}", "refusals: {'(': [rtc]}"],
 )
 def test_reasons_that_cannot_be_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "zdtm.yaml"

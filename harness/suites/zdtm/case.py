@@ -55,6 +55,8 @@ class Case:
     """It asks what a restore has done to it, though its `.desc` has no `reqrst`."""
     restless: bool = False
     """It maps memory when it likes, so mappings are not compared."""
+    refusal: str | None = None
+    """Words (a regular expression) with which a CRIU that was built without what it needs refuses the dump."""
 
     @property
     def name(self) -> str:
@@ -91,7 +93,7 @@ class Case:
             around=_AROUND,
             pidfile=pidfile,
             sysctls=self.sysctls,
-            refusal="" if self.must_refuse else None,
+            refusal="" if self.must_refuse else self.refusal,
         )
 
     @property
@@ -114,6 +116,7 @@ class Case:
             configuration=self.configuration(),
             sysctls=self.sysctls,
             restless=self.restless,
+            refusal=self.refusal,
             asks_restore=self.asks_restore,
             own=own,
         )

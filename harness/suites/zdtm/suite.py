@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from harness.suites.zdtm.desc import FLAVOURS
 
 NAME = "zdtm"
 _ARCH = "x86_64"
-_KEYS = ("left_out", "sysctls", "asks_restore", "restless")
+_KEYS = ("left_out", "sysctls", "asks_restore", "restless", "refusals")
 """Of `zdtm.yaml`: each maps words to the tests that they are about."""
 
 
@@ -67,6 +68,8 @@ class Notes:
     """Tests that can only pass after a restore, and do not say so."""
     restless: frozenset[str] = frozenset()
     """Tests that map memory when they like."""
+    refusals: dict[str, str] = field(default_factory=dict)
+    """How a CRIU that was built without something refuses them."""
 
 
 def open_suite(directory: Path, name: str, userland: Userland, settings: Settings, cache: Cache) -> Suite:
@@ -101,6 +104,7 @@ def choose(built: Build, notes: Notes) -> Suite:
                     sysctls=notes.sysctls.get(name, ()),
                     told_by_restore=name in notes.asks_restore,
                     restless=name in notes.restless,
+                    refusal=notes.refusals.get(name),
                 )
                 if (reason := reasons.get(f"{name}.{flavour}")) is not None:
                     left_out[f"{name}.{flavour}"] = reason
@@ -123,12 +127,18 @@ def read_notes(path: Path) -> Notes:
         groups = found.setdefault(key, {})
         if not isinstance(groups, dict) or not all(isinstance(tests, list) for tests in groups.values()):
             raise ConfigError(f"{path}: {key}: expected words, each with a list of tests")
-    left_out, sysctls, asks_restore, restless = (
+    left_out, sysctls, asks_restore, restless, refusals = (
         {str(test): str(words) for words, tests in found[key].items() for test in tests} for key in _KEYS
     )
+    for words in refusals.values():
+        try:
+            re.compile(words)
+        except re.error as error:
+            raise ConfigError(f"{path}: refusals: {words!r} is no regular expression: {error}") from error
     return Notes(
         left_out=left_out,
         sysctls={test: tuple(words.split()) for test, words in sysctls.items()},
         asks_restore=frozenset(asks_restore),
         restless=frozenset(restless),
+        refusals=refusals,
     )
