@@ -203,6 +203,14 @@ def main(
     # nothing is tried twice: a failure that a second try would not give again is what is looked for
     arguments = ["--kernels", kernel, "--userlands", userland, "--scenarios", scenarios, "--confirm", "none"]
     arguments += [] if jobs is None else ["--jobs", str(jobs)]
+    try:
+        earlier = [run for path in record or () for run in recorded(path)]
+    except (OSError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if len(earlier) + runs < 2:
+        typer.echo("one run has nothing to be compared with: give --runs 2 or more, or a --record", err=True)
+        raise typer.Exit(2)
     folders = [directory.absolute() / f"run-{number:02}" for number in range(1, runs + 1)]
     for folder in folders:
         if not finished(folder):
@@ -218,7 +226,6 @@ def main(
         typer.echo(f"the runs in {directory} were made on different kernels; begin anew elsewhere", err=True)
         raise typer.Exit(2)
     here = [verdicts(ledger) for ledger in ledgers]
-    earlier = [run for path in record or () for run in recorded(path)]
     rows = compare([*earlier, *here])
     changed = sum(row.changed for row in rows)
     typer.echo(table(shown(rows), markdown=markdown))
