@@ -178,10 +178,7 @@ def write(rows: Sequence[Row], kernel: str, builds: Iterable[str], runs: int) ->
     }
     path = ROOT / "benchmarks" / "results" / f"flake-{now:%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    # one line a cell: such a file is compared with others and kept
-    lines = ",\n".join(f"  {json.dumps(cell, ensure_ascii=False)}" for cell in record.pop("cells"))
-    head = json.dumps(record, indent=1).removesuffix("\n}")
-    path.write_text(f'{head},\n "cells": [\n{lines}\n ]\n}}\n')
+    path.write_text(json.dumps(record, ensure_ascii=False) + "\n")
     return path
 
 
