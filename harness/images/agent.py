@@ -16,16 +16,22 @@ INIT_PATH = "/usr/lib/kmatrix/init"
 GUEST_PATH = "/usr/lib/kmatrix/agent"
 """Speaks with `harness.guests.agent`."""
 HAND_PATH = "/usr/lib/kmatrix/hand"
-"""Starts workloads and asks them; `harness.scenario` and `lab.sh` call it."""
+"""Starts workloads and asks them; `harness.scenario` and `harness.migration.site` call it."""
 LOGS_PATH = "/usr/lib/kmatrix/logs"
 """Brings an attempt's evidence out; `harness.migration.site` calls it."""
 UNPACK_PATH = "/usr/lib/kmatrix/unpack"
-"""Lays out what the host has put onto the input disk; `lab.sh` calls it."""
+"""Lays out what the host has put onto the input disk."""
+PACK_PATH = "/usr/lib/kmatrix/pack"
+"""Brings a checkpoint out."""
+STEP_PATH = "/usr/lib/kmatrix/step"
+"""Starts a workload, runs CRIU."""
 PROGRAMS = {
     path: _SOURCES / f"{Path(path).name}.c"
-    for path in (INIT_PATH, GUEST_PATH, HAND_PATH, LOGS_PATH, UNPACK_PATH)
+    for path in (INIT_PATH, GUEST_PATH, HAND_PATH, LOGS_PATH, UNPACK_PATH, PACK_PATH, STEP_PATH)
 }
 """Path in the guest to C source."""
+HEADERS = (_SOURCES / "tar.h",)
+"""What the sources include, besides the C library's."""
 
 
 def program_argv(source: Path, target: Path) -> list[str]:

@@ -165,6 +165,7 @@ def _guest_nodes(staging: Path) -> list[Node]:
 def _guest_digest() -> str:
     return key_of(
         programs={path: sha256_of(source) for path, source in agents.PROGRAMS.items()},
+        headers=[sha256_of(header) for header in agents.HEADERS],
         texts=_TEXTS,
         directories=_DIRECTORIES,
     )

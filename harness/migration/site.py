@@ -18,17 +18,22 @@ from harness.errors import GuestCommandFailed, HostError
 from harness.guests.agent import CommandResult
 from harness.guests.backend import GuestBackend, guest_host
 from harness.guests.guest import Guest
-from harness.images.agent import LOGS_PATH
+from harness.images.agent import HAND_PATH, LOGS_PATH, PACK_PATH, STEP_PATH, UNPACK_PATH
 from harness.migration.checkpoint import Checkpoint
 from harness.migration.criu import LOGS, Criu
 from harness.scenario import WORK
 
 ENGINE_OUTPUT = f"{LOGS}/criu.out"
 """What CRIU, or the engine that calls it, says besides its log."""
-_LOGS_COMMAND = (LOGS_PATH, "/dev/virtio-ports/kmatrix.out", "/checkpoint", WORK)
+_INPUT = "/run/kmatrix/input"
+"""A link to the input disk, made by `lab.sh`."""
+_OUT = "/dev/virtio-ports/kmatrix.out"
+_PID_FILE = "/checkpoint/pid"
+_LOGS_COMMAND = (LOGS_PATH, _OUT, "/checkpoint", WORK)
+_PACK_COMMAND = (PACK_PATH, _OUT, "/", WORK.lstrip("/"), "checkpoint/images", "checkpoint/pid")
 _LAB = "/run/kmatrix/lab"
 _TAR_RECORD = 512 * 512
-"""Bytes; `lab pack` writes whole records (tar -b 512)."""
+"""Bytes; `pack` writes whole records."""
 _TAR_END = 1024
 """Zeros that end every tar."""
 _LAB_SOURCE = Path(__file__).parent / "guest" / "lab.sh"
@@ -69,7 +74,7 @@ class Site:
         """
         self.guest.boot(Deadline.after(self._timeouts.boot))
         self.guest.write(_LAB, _LAB_SOURCE.read_bytes(), self._soon())
-        self._step("prepare", deadline=self._soon())
+        self._lab("prepare")
         if known is None:
             said = self.guest.run(criu_path, "--help", deadline=self._soon())
             text = (said.stdout + said.stderr).decode("utf-8", "replace")
@@ -78,7 +83,7 @@ class Site:
 
     def load_modules(self) -> None:
         """Have the kernel load the modules that CRIU asks about, in one call in place of one for each."""
-        self._step("modules", deadline=self._soon())
+        self._lab("modules")
 
     def has_feature(self, name: str) -> bool:
         """Whether CRIU finds a feature of `criu check --feature` in this guest's kernel; not if it knows none such."""
@@ -87,7 +92,7 @@ class Site:
 
     def snapshot(self) -> None:
         """Warm the guest up and make that the state that `reset` returns to."""
-        self._step("warm", self.criu.path, deadline=self._soon())
+        self._lab("warm", self.criu.path)
         self.guest.snapshot()
 
     def reset(self) -> None:
@@ -105,7 +110,7 @@ class Site:
 
     def clean(self) -> None:
         """Without a reset: end the last workload and forget its files (`--isolation shared`)."""
-        self._step("clean", deadline=self._soon())
+        self._lab("clean")
         self.guest.console.mark()
         self.guest.empty_out()
         self._fresh()
@@ -120,9 +125,10 @@ class Site:
     def start(self, payload: Path, command: tuple[str, ...], own_network: bool) -> int:
         """Unpack the workload's files and start it. Returns its pid."""
         self.guest.insert(payload)
-        network = "own" if own_network else "shared"
+        hand = (HAND_PATH, "start", "own" if own_network else "shared")
         deadline = Deadline.after(self._timeouts.start)
-        return int(self._step("start", network, *command, deadline=deadline).text)
+        self._unpack(deadline)
+        return int(self._step("start", WORK, _PID_FILE, *hand, *command, deadline=deadline).text)
 
     @contextlib.contextmanager
     def checking(self) -> Iterator[None]:
@@ -135,17 +141,18 @@ class Site:
 
     def adopt(self, pidfile: str) -> int:
         """The pid that a workload, or CRIU, has written to a file below the work directory."""
-        return int(self._step("adopt", pidfile, deadline=self._soon()).text)
+        return int(self._step("adopt", f"{WORK}/{pidfile}", _PID_FILE, deadline=self._soon()).text)
 
     def dump(self, pid: int, options: tuple[str, ...], around: tuple[str, ...] = ()) -> CriuRun:
         """Checkpoint the tree under `pid`; `around` is a program that prepares it and runs CRIU."""
         argv = (*around, *(("dump",) if around else ()), *self.criu.dump(pid, options))
-        return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.dump)))
+        return self._criu(argv, Deadline.after(self._timeouts.dump))
 
     def pack(self, target: Path) -> None:
         """Bring work directory and images out of the guest, as a tar. Raises `HostError` if it is not whole."""
         self.guest.empty_out()
-        self._step("pack", deadline=Deadline.after(self._timeouts.dump))
+        done = self.guest.run(*_PACK_COMMAND, deadline=Deadline.after(self._timeouts.dump))
+        require_success("pack", done)
         shutil.copyfile(self.guest.out, target)
         require_whole(target)
 
@@ -160,11 +167,12 @@ class Site:
         """Bring the tree of the inserted checkpoint back; `around` as for `dump`."""
         argv = (*around, *(("restore",) if around else ()), *self.criu.restore(options))
         deadline = Deadline.after(self._timeouts.restore)
-        return self._criu(argv, self._step("restore", checkpoint.manifest.uptime, *argv, deadline=deadline))
+        self._unpack(deadline, checkpoint.manifest.uptime)
+        return self._criu(argv, deadline)
 
-    def unpack(self, uptime: str = "0") -> None:
+    def unpack(self, uptime: str | None = None) -> None:
         """Unpack the input for a container engine; `uptime` is that of the guest which dumped it."""
-        self._step("unpack", uptime, deadline=Deadline.after(self._timeouts.start))
+        self._unpack(Deadline.after(self._timeouts.start), uptime)
         self.guest.write(_CONTAINER, _CONTAINER_SOURCE.read_bytes(), self._soon())
 
     def contain(self, *step: str) -> None:
@@ -182,18 +190,18 @@ class Site:
     def require(self, name: str, argv: tuple[str, ...]) -> None:
         """Run a container engine's command that must succeed. Raises `GuestCommandFailed` with its own words."""
         # podman is a large program, and there may be two of its commands before a workload begins
-        done = self._step("dump", *argv, deadline=Deadline.after(2 * self._timeouts.start))
+        done = self._step("run", ENGINE_OUTPUT, *argv, deadline=Deadline.after(2 * self._timeouts.start))
         if (code := int(done.text.split()[0])) != 0:
             words = self.guest.run("/bin/cat", ENGINE_OUTPUT, deadline=self._soon()).text.strip()
             raise GuestCommandFailed(f"{argv[0]} {name} ended with {code}: {words}")
 
     def dump_by(self, argv: tuple[str, ...]) -> CriuRun:
         """Have a container engine checkpoint."""
-        return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.dump)))
+        return self._criu(argv, Deadline.after(self._timeouts.dump))
 
     def restore_by(self, argv: tuple[str, ...]) -> CriuRun:
         """Have a container engine restore what was unpacked."""
-        return self._criu(argv, self._step("dump", *argv, deadline=Deadline.after(self._timeouts.restore)))
+        return self._criu(argv, Deadline.after(self._timeouts.restore))
 
     def find(self, argv: tuple[str, ...]) -> tuple[int, int]:
         """The pid that a container engine's command prints, and the pid by which that process knows itself."""
@@ -219,10 +227,19 @@ class Site:
     def _soon(self) -> Deadline:
         return Deadline.after(self._timeouts.command)
 
-    def _step(self, *arguments: str, deadline: Deadline) -> CommandResult:
-        done = self.guest.run("/bin/sh", _LAB, *arguments, deadline=deadline)
+    def _lab(self, *arguments: str) -> None:
+        done = self.guest.run("/bin/sh", _LAB, *arguments, deadline=self._soon())
         require_success(f"lab {arguments[0]}", done)
+
+    def _step(self, *arguments: str, deadline: Deadline) -> CommandResult:
+        done = self.guest.run(STEP_PATH, *arguments, deadline=deadline)
+        require_success(f"step {arguments[0]}", done)
         return done
+
+    def _unpack(self, deadline: Deadline, uptime: str | None = None) -> None:
+        require_success("unpack", self.guest.run(UNPACK_PATH, _INPUT, "/", deadline=deadline))
+        if uptime is not None:
+            self._step("age", uptime, deadline=deadline)
 
     def _container(self, *arguments: str) -> CommandResult:
         deadline = Deadline.after(self._timeouts.start)
@@ -230,7 +247,8 @@ class Site:
         require_success(f"container {arguments[0]}", done)
         return done
 
-    def _criu(self, argv: tuple[str, ...], done: CommandResult) -> CriuRun:
+    def _criu(self, argv: tuple[str, ...], deadline: Deadline) -> CriuRun:
+        done = self._step("run", ENGINE_OUTPUT, *argv, deadline=deadline)
         code, started, ended = done.text.split()
         # The guest's clock need not run as the host's does.
         rate = done.seconds / done.guest_seconds if done.guest_seconds else 1.0

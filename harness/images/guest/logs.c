@@ -5,66 +5,35 @@
  *   logs OUT CHECKPOINT WORK
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "tar.h"
+
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/klog.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#define BLOCK 512
 #define READ_ALL 3 /* syslog(2) */
 #define SIZE_BUFFER 10
 
-struct header { /* ustar, POSIX.1-1988 */
-	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, linkname[100], magic[6],
-		version[2], user[32], group[32], major[8], minor[8], prefix[155], padding[12];
-};
-
 static int out;
-
-__attribute__((noreturn)) static void die(const char *what)
-{
-	fprintf(stderr, "logs: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void put(const void *data, size_t size)
 {
-	const char *next = data;
-
-	while (size) {
-		ssize_t written = write(out, next, size);
-
-		if (written < 0 && errno != EINTR)
-			die("out");
-		if (written > 0) {
-			next += written;
-			size -= (size_t)written;
-		}
-	}
+	write_all(out, "the out port", data, size);
 }
 
 static void put_header(const char *name, size_t size)
 {
-	struct header header = { .type = '0', .magic = "ustar", .version = { '0', '0' } };
-	unsigned int sum = 0;
+	struct header header = { .mode = "0000644", .uid = "0000000", .gid = "0000000", .type = '0' };
 
-	_Static_assert(sizeof header == BLOCK, "a header is a block");
+	memcpy(header.magic, "ustar\00000", sizeof header.magic);
 	snprintf(header.name, sizeof header.name, "%s", name);
-	strcpy(header.mode, "0000644");
-	strcpy(header.uid, "0000000");
-	strcpy(header.gid, "0000000");
 	snprintf(header.size, sizeof header.size, "%011zo", size);
 	snprintf(header.mtime, sizeof header.mtime, "%011llo", (unsigned long long)time(NULL));
-	memset(header.checksum, ' ', sizeof header.checksum);
-	for (size_t i = 0; i < sizeof header; i++)
-		sum += ((unsigned char *)&header)[i];
-	snprintf(header.checksum, sizeof header.checksum, "%06o", sum);
+	snprintf(header.checksum, sizeof header.checksum, "%06o", sum_of(&header));
 	put(&header, sizeof header);
 }
 
@@ -72,7 +41,7 @@ static void put_padding(size_t size)
 {
 	static const char zeros[BLOCK];
 
-	put(zeros, (BLOCK - size % BLOCK) % BLOCK);
+	put(zeros, padding_of(size));
 }
 
 static void put_text(const char *name, const char *text, size_t size)
@@ -92,7 +61,7 @@ static void put_file(const char *name, const char *path)
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP))
 		return;
 	if (fd < 0 || fstat(fd, &file))
-		die(path);
+		err(1, "%s", path);
 	if (!S_ISREG(file.st_mode)) {
 		close(fd);
 		return;
@@ -102,7 +71,7 @@ static void put_file(const char *name, const char *path)
 		ssize_t size = read(fd, buffer, left < sizeof buffer ? left : sizeof buffer);
 
 		if (size < 0)
-			die(path);
+			err(1, "%s", path);
 		if (!size) { /* it was cut short; the header has promised more */
 			memset(buffer, 0, sizeof buffer);
 			size = (ssize_t)(left < sizeof buffer ? left : sizeof buffer);
@@ -125,7 +94,7 @@ static void put_files(const char *pattern)
 	}
 }
 
-/* The mark that `lab.sh` began, with the kernel's taint now. */
+/* The other end of `lab.sh`'s mark, with the kernel's taint now. */
 static void mark_end(void)
 {
 	char tainted[32] = "", line[96];
@@ -133,12 +102,12 @@ static void mark_end(void)
 	int length;
 
 	if (fd < 0 || read(fd, tainted, sizeof tainted - 1) < 0 || close(fd))
-		die("tainted");
+		err(1, "tainted");
 	tainted[strcspn(tainted, "\n")] = '\0';
 	length = snprintf(line, sizeof line, "<6>kmatrix: a cell ends, tainted %s\n", tainted);
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, line, (size_t)length) != length || close(fd))
-		die("/dev/kmsg");
+		err(1, "/dev/kmsg");
 }
 
 /* As dmesg(1) prints them: without the level in front of each line. */
@@ -151,7 +120,7 @@ static void put_messages(void)
 	text = room > 0 ? malloc(2 * (size_t)room) : NULL;
 	size = text ? klogctl(READ_ALL, text, 2 * room) : -1;
 	if (size < 0)
-		die("syslog");
+		err(1, "syslog");
 	to = text;
 	end = text + size;
 	for (char *from = text; from < end;) {
@@ -187,7 +156,7 @@ int main(int argc, char **argv)
 	}
 	out = open(argv[1], O_WRONLY | O_CLOEXEC);
 	if (out < 0)
-		die(argv[1]);
+		err(1, "%s", argv[1]);
 	mark_end();
 	put_messages();
 	for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {

@@ -9,21 +9,13 @@
  * (sparse files, PAX headers) and an archive without an end are errors, never passed over.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "tar.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
-
-#define BLOCK 512
-
-struct header { /* ustar, POSIX.1-1988; GNU's differs in `magic` and has no `prefix` */
-	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, linkname[100], magic[8],
-		user[32], group[32], major[8], minor[8], prefix[155], padding[12];
-};
 
 struct member {
 	char *name, *linkname;
@@ -45,22 +37,10 @@ static int input;
 static char buffer[1 << 18];
 static size_t begin, end;
 
-__attribute__((noreturn)) static void die(const char *what)
-{
-	fprintf(stderr, "unpack: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-__attribute__((noreturn)) static void refuse(const char *what, const char *why)
-{
-	fprintf(stderr, "unpack: %s: %s\n", what, why);
-	exit(1);
-}
-
 static void *need(void *memory)
 {
 	if (!memory)
-		die("memory");
+		err(1, "memory");
 	return memory;
 }
 
@@ -76,9 +56,9 @@ static char *take(size_t most, size_t *got)
 			size = read(input, buffer, sizeof buffer);
 		while (size < 0 && errno == EINTR);
 		if (size < 0)
-			die("the input");
+			err(1, "the input");
 		if (!size)
-			refuse("the input", "it ends before the archive does");
+			errx(1, "the input: it ends before the archive does");
 		begin = 0;
 		end = (size_t)size;
 	}
@@ -106,7 +86,7 @@ static void skip_padding(unsigned long long size)
 {
 	char padding[BLOCK];
 
-	take_all(padding, (size_t)((BLOCK - size % BLOCK) % BLOCK));
+	take_all(padding, padding_of(size));
 }
 
 /* Octal, or big endian behind a set first bit (GNU, for what does not fit). */
@@ -134,15 +114,10 @@ static int is_end(const struct header *header)
 	return memcmp(header, &nothing, sizeof nothing) == 0;
 }
 
-static void check(struct header *header)
+static void check(const struct header *header)
 {
-	unsigned long long told = number(header->checksum, sizeof header->checksum), sum = 0;
-
-	memset(header->checksum, ' ', sizeof header->checksum);
-	for (size_t i = 0; i < sizeof *header; i++)
-		sum += ((unsigned char *)header)[i];
-	if (sum != told)
-		refuse("the input", "a header's checksum is wrong");
+	if (number(header->checksum, sizeof header->checksum) != sum_of(header))
+		errx(1, "the input: a header's checksum is wrong");
 }
 
 static char *long_name(unsigned long long size)
@@ -150,7 +125,7 @@ static char *long_name(unsigned long long size)
 	char *name;
 
 	if (size > 1 << 16)
-		refuse("the input", "a name of more than 64 KiB");
+		errx(1, "the input: a name of more than 64 KiB");
 	name = need(calloc(1, size + 1));
 	take_all(name, size);
 	skip_padding(size);
@@ -173,7 +148,6 @@ static int next_member(struct member *member)
 {
 	struct header header;
 
-	_Static_assert(sizeof header == BLOCK, "a header is a block");
 	*member = (struct member){ 0 };
 	for (;;) {
 		take_all(&header, sizeof header);
@@ -216,11 +190,11 @@ static void make_parents(const char *name)
 	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(path, 0755) && errno != EEXIST)
-			die(path);
+			err(1, "%s", path);
 		*slash = '/';
 	}
 	if (mkdir(path, 0755) && errno != EEXIST)
-		die(path);
+		err(1, "%s", path);
 	free(made);
 	made = path;
 }
@@ -240,23 +214,16 @@ static void write_file(const struct member *member)
 	int file = open(member->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (file < 0)
-		die(member->name);
+		err(1, "%s", member->name);
 	for (unsigned long long left = member->size; left;) {
 		size_t got;
 		char *next = take(left < sizeof buffer ? (size_t)left : sizeof buffer, &got);
 
+		write_all(file, member->name, next, got);
 		left -= got;
-		while (got) {
-			ssize_t written = write(file, next, got);
-
-			if (written < 0)
-				die(member->name);
-			next += written;
-			got -= (size_t)written;
-		}
 	}
 	if (close(file))
-		die(member->name);
+		err(1, "%s", member->name);
 	skip_padding(member->size);
 }
 
@@ -280,7 +247,7 @@ static int make(const struct member *member)
 	case '6':
 		return mkfifo(member->name, 0600);
 	default:
-		refuse(member->name, "a kind of entry that this program does not know");
+		errx(1, "%s: a kind of entry that this program does not know", member->name);
 	}
 }
 
@@ -292,11 +259,11 @@ static void dress(const struct member *member)
 	if (member->type == '1')
 		return;
 	if (lchown(member->name, member->uid, member->gid))
-		die(member->name);
+		err(1, "%s", member->name);
 	if (member->type != '2' && chmod(member->name, member->mode))
-		die(member->name);
+		err(1, "%s", member->name);
 	if (utimensat(AT_FDCWD, member->name, times, AT_SYMLINK_NOFOLLOW))
-		die(member->name);
+		err(1, "%s", member->name);
 }
 
 static int is_directory(const char *name)
@@ -318,20 +285,20 @@ int main(int argc, char **argv)
 	umask(0);
 	input = open(argv[1], O_RDONLY | O_CLOEXEC);
 	if (input < 0)
-		die(argv[1]);
+		err(1, "%s", argv[1]);
 	if (chdir(argv[2]))
-		die(argv[2]);
+		err(1, "%s", argv[2]);
 	while (next_member(&member)) {
 		int exists;
 
 		if (leads_outside(member.name))
-			refuse(member.name, "a name that could lead outside");
+			errx(1, "%s: a name that could lead outside", member.name);
 		make_parents(member.name);
 		exists = member.type == '5' && is_directory(member.name);
 		if (!exists && member.type != '5' && unlink(member.name) && errno != ENOENT)
-			die(member.name);
+			err(1, "%s", member.name);
 		if (!exists && make(&member))
-			die(member.name);
+			err(1, "%s", member.name);
 		if (member.type == '5') {
 			struct directory *one = need(malloc(sizeof *one));
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a container engine needs in a guest besides its own commands; the host calls `container STEP ARGUMENTS` between
-# the steps of lab.sh. The bundle (root file system, configuration) and the volume travel; all else is made again.
+# its other steps. The bundle (root file system, configuration) and the volume travel; all else is made again.
 #
 #   container rootfs                   once: a root file system of the userland's loader, libc, shell and the workload
 #   container image NAME               once: an archive of that root file system, which `podman load` takes
