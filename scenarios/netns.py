@@ -15,6 +15,7 @@ namespace at all (https://github.com/checkpoint-restore/criu/issues/3002).
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from testinfra.host import Host
@@ -48,12 +49,19 @@ ADDRESS = ("family", "local", "prefixlen", "broadcast", "scope", "label")
 ROUTE = ("type", "dst", "gateway", "dev", "table", "protocol", "scope", "metric", "prefsrc", "flags")
 RULE = ("priority", "src", "srclen", "dst", "dstlen", "table", "action")
 SPACES = ("parent", "child")
+ASKED = ("-details address", "route show table main", "-6 route show table main", "rule")
+END = "---"
 
 
 def remember(host: Host, workload: Workload) -> Facts:
     """The workload's own words and what iproute2 shows in both namespaces."""
     facts = workload.ask()
-    return facts | shown(host, workload.pid, "parent") | shown(host, facts["partner"], "child")
+    found = shown(host, workload.pid, "parent") | shown(host, facts["partner"], "child")
+    silent = [
+        name for name in ("parent_address", "parent_route", "parent_rule", "child_address") if not found[name]
+    ]
+    assert silent == [], f"iproute2 shows none of what was made: {silent}"
+    return facts | found
 
 
 def check(host: Host, workload: Workload, before: Facts) -> None:
@@ -76,20 +84,26 @@ def difference(name: str, before: list[str], after: list[str]) -> str:
 def shown(host: Host, pid: int, who: str) -> Facts:
     """The links, addresses, routes and rules of a process's network namespace."""
 
-    def ask(words: str) -> list[dict[str, Any]]:
-        done = host.run(f"nsenter -t {pid} -n ip -json {words}")
-        found: list[dict[str, Any]] = json.loads(done.stdout) if done.rc == 0 and done.stdout.strip() else []
-        return found
-
-    links = ask("-details address")
+    # one shell for all: under emulation nsenter and a shell take longer than what they start
+    script = "; ".join(f"ip -json {words}; echo {END}" for words in ASKED)
+    said = host.run(f"nsenter -t {pid} -n sh -c {shlex.quote(script)}").stdout.split(f"{END}\n")
+    links, routes, routes6, rules = map(objects, (said + len(ASKED) * [""])[: len(ASKED)])
     addresses = [dict(entry, dev=link["ifname"]) for link in links for entry in link["addr_info"]]
-    routes = ask("route show table main") + ask("-6 route show table main")
     return {
         f"{who}_link": [*picked(links, LINK), kinds(links)],
         f"{who}_address": picked(addresses, (*ADDRESS, "dev")),
-        f"{who}_route": picked(routes, ROUTE),
-        f"{who}_rule": picked(ask("rule"), RULE),
+        f"{who}_route": picked(routes + routes6, ROUTE),
+        f"{who}_rule": picked(rules, RULE),
     }
+
+
+def objects(said: str) -> list[dict[str, Any]]:
+    """What an `ip` has listed: nothing if there is none, or if it failed."""
+    try:
+        found: list[dict[str, Any]] = json.loads(said)
+    except ValueError:
+        return []
+    return found
 
 
 def picked(entries: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
