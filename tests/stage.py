@@ -7,10 +7,11 @@ import itertools
 from harness.deadline import Deadline
 from harness.errors import GuestError
 from harness.guests.agent import CommandResult
+from harness.guests.domain import processor
 from harness.guests.guest import Boot, Guest, Hardware
 from harness.guests.hypervisor import Hypervisor
 
-HARDWARE = Hardware("tcg", "Haswell-noTSX", 512 << 20, 1, ("mitigations=off",))
+HARDWARE = Hardware("tcg", processor("Haswell-noTSX", "tcg"), 512 << 20, 1, ("mitigations=off",))
 BOOT_SECONDS = 120.0
 """Generous: other guests may keep all processors busy."""
 

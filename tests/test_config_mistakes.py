@@ -71,6 +71,7 @@ def test_the_starting_point_is_good(tmp_path: Path) -> None:
         ("accelerator: xen", "settings.accelerator", "expected 'auto', 'kvm' or 'tcg'"),
         ("acelerator: kvm", "settings.acelerator", "did you mean accelerator?"),
         ("cpu: max pain", "settings.cpu", "expected a CPU model"),
+        ("cpu: 'Nehalem,avx2'", "settings.cpu", "features for or against: Nehalem"),
         ("kernel_args: quiet", "settings.kernel_args", "'quiet' is text; expected a list"),
         ("kernel_args: [a b]", "settings.kernel_args[0]", "one word without blanks"),
         ("libvirt_uri: nonsense", "settings.libvirt_uri", "expected a libvirt URI"),

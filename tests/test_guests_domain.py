@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.guests.domain import AgentPort, Console, Device, Disk, DomainSpec, OutPort, domain_xml
+from harness.guests.domain import AgentPort, Console, Device, Disk, DomainSpec, OutPort, domain_xml, processor
 
 GOLDEN = Path(__file__).parent / "golden"
 PLACE = Path("/run/guests/0-3")
@@ -26,7 +26,7 @@ def spec(accelerator: str, *, modules: bool, arguments: tuple[str, ...] = ()) ->
     return DomainSpec(
         name="ab12cd-0-3",
         accelerator=accelerator,
-        cpu="Haswell-noTSX",
+        cpu=processor("Haswell-noTSX", accelerator),
         memory=512 << 20,
         vcpus=1,
         image=Path("/cache/vmlinuz"),
@@ -57,6 +57,29 @@ def test_only_an_emulated_guest_is_kept_from_its_tsc() -> None:
     assert "tsc=unstable notsc clocksource=hpet" in SPECS["tcg"].command_line
     assert "tsc" not in SPECS["kvm"].command_line
     assert '<timer name="hpet" present="yes" />' in domain_xml(SPECS["tcg"])
+
+
+@pytest.mark.parametrize(
+    ("cpu", "accelerator", "wanted"),
+    [
+        ("Nehalem", "tcg", "Nehalem,-cx16"),
+        ("Nehalem,+avx2", "tcg", "Nehalem,+avx2,-cx16"),
+        ("Nehalem,+cx16", "tcg", "Nehalem,+cx16"),
+        ("Nehalem,-cx16", "tcg", "Nehalem,-cx16"),
+        ("Nehalem", "kvm", "Nehalem"),
+    ],
+)
+def test_only_an_emulated_guest_is_kept_from_cmpxchg16b(cpu: str, accelerator: str, wanted: str) -> None:
+    assert processor(cpu, accelerator) == wanted
+
+
+def test_features_of_the_processor_are_asked_for_or_refused() -> None:
+    xml = ET.fromstring(domain_xml(dataclasses.replace(SPECS["tcg"], cpu="Nehalem,+avx2,-x2apic")))
+    assert xml.findtext("cpu/model") == "Nehalem"
+    assert [(one.get("policy"), one.get("name")) for one in xml.findall("cpu/feature")] == [
+        ("require", "avx2"),
+        ("disable", "x2apic"),
+    ]
 
 
 def test_what_is_in_a_name_is_no_xml() -> None:

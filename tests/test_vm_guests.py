@@ -75,6 +75,12 @@ def test_a_reset_sets_the_clock_and_the_random_numbers(guest: Guest) -> None:
     assert len(numbers) == 2
 
 
+def test_the_kernel_knows_of_no_cmpxchg16b(guest: Guest) -> None:
+    flags = shell(guest, "grep -m1 ^flags /proc/cpuinfo").text.split()
+    assert "avx2" in flags
+    assert "cx16" not in flags
+
+
 def test_a_guest_that_was_parked_for_long_is_not_alarmed(guest: Guest) -> None:
     guest.park()
     time.sleep(3)

@@ -147,7 +147,13 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Timestamp = Annotated[str, AfterValidator(_timestamp)]
 Word = Annotated[str, AfterValidator(_matching(r"\S+", "one word without blanks"))]
 CpuModel = Annotated[
-    str, AfterValidator(_matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "a CPU model that QEMU knows, e.g. Nehalem"))
+    str,
+    AfterValidator(
+        _matching(
+            r"[A-Za-z0-9][A-Za-z0-9._-]*(,[+-][a-z0-9][a-z0-9._-]*)*",
+            "a CPU model that QEMU knows, and features for or against: Nehalem or Nehalem,+avx2,-x2apic",
+        )
+    ),
 ]
 Url = Annotated[
     str,

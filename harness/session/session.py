@@ -16,6 +16,7 @@ from harness import images, kernels
 from harness.cache import Cache
 from harness.errors import ConfigError
 from harness.guests import accelerator
+from harness.guests.domain import processor
 from harness.guests.guest import Boot, Hardware
 from harness.guests.hypervisor import Hypervisor, open_hypervisor
 from harness.images import Image
@@ -208,7 +209,8 @@ def _prepare(
     )
     choice = accelerator.choose(settings.accelerator, hypervisor, boot, hardware, cache)
     say(f"accelerator {choice.accelerator}: {choice.reason}")
-    hardware = dataclasses.replace(hardware, accelerator=choice.accelerator)
+    cpu = processor(settings.cpu, choice.accelerator)
+    hardware = dataclasses.replace(hardware, accelerator=choice.accelerator, cpu=cpu)
     for label, kernel in found.items():
         for words in kernels.shortcomings(kernel.config.read_text()) if kernel.config else ():
             say(f"{label}: {words}")

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 import harness
-from harness.guests.domain import clock_arguments
+from harness.guests.domain import clock_arguments, processor
 from harness.images.root import LAB_PACKAGES
 from harness.matrix.cell import Reason
 from harness.migration.criu import Criu
@@ -112,7 +112,7 @@ def _host(story: Story) -> dict[str, object]:
     words = (kernel.command_line or "").split() if kernel else clock_arguments(evidence.attempt.accelerator)
     return {
         "arguments": " ".join(word for word in words if not word.startswith(_LAB_ARGUMENTS)),
-        "cpu": evidence.attempt.cpu or "Haswell-noTSX",
+        "cpu": processor(evidence.attempt.cpu or "Haswell-noTSX", evidence.attempt.accelerator),
         "memory": next((k.memory for k in story.kernels if k.memory), None) or _MEMORY,
         "programs": " ".join(source.programs),
         "companions": " ".join(source.companions),
