@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -255,3 +256,13 @@ def test_nonce_never_reaches_the_disk(name: str, start: Start, place: Path) -> N
     files = [path for path in found if path.stat().st_size]
     assert all(nonce.encode() not in path.read_bytes() for path in files)
     assert all(bytes.fromhex(nonce) not in path.read_bytes() for path in files)
+
+
+def test_what_has_changed_is_told_in_one_order() -> None:
+    """A set's order depends on the process's hash seed; the words are a signature, and one fault has one."""
+    names = [f"fact{number}" for number in range(40)]
+    before, after = dict.fromkeys(names, 1), dict.fromkeys(names, 2)
+    with pytest.raises(AssertionError) as said:
+        witness.assert_steady(before, after, ("fact7",))
+    told = re.findall(r"fact\d+", str(said.value).partition("\n")[0])
+    assert told == [name for name in names if name != "fact7"]
