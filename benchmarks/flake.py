@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from tabulate import tabulate
@@ -41,6 +41,8 @@ class Verdict:
     attempts: int
     seconds: float
     """Wall time of all attempts."""
+    signature: str | None = None
+    """Of its error, if it has one."""
 
     @property
     def judged(self) -> tuple[str, bool]:
@@ -66,6 +68,11 @@ class Row:
         return Counter(verdict.outcome for verdict in self.verdicts)
 
     @property
+    def signatures(self) -> list[str]:
+        """Each signature once. More than one is no change of a verdict, but of its reason."""
+        return list(dict.fromkeys(verdict.signature for verdict in self.verdicts if verdict.signature))
+
+    @property
     def retried(self) -> int:
         """In how many runs one attempt was not enough."""
         return sum(verdict.attempts > 1 for verdict in self.verdicts)
@@ -80,7 +87,8 @@ def verdicts(attempts: Iterable[Attempt]) -> dict[Cell, Verdict]:
     for cell, tried in by_cell.items():
         final = next((attempt for attempt in reversed(tried) if attempt.final), None)
         outcome = MISSING if final is None else str(final.outcome)
-        found[cell] = Verdict(outcome, max(a.attempt for a in tried), sum(map(wall, tried)))
+        signature = None if final is None else final.signature
+        found[cell] = Verdict(outcome, max(a.attempt for a in tried), sum(map(wall, tried)), signature)
     return found
 
 
@@ -111,7 +119,7 @@ def table(rows: Sequence[Row], *, markdown: bool = False) -> str:
             row.retried or "",
             round(statistics.fmean(verdict.seconds for verdict in row.verdicts), 1),
             round(max(verdict.seconds for verdict in row.verdicts), 1),
-            "changed" if row.changed else "",
+            "changed" if row.changed else f"{n} reasons" if (n := len(row.signatures)) > 1 else "",
         )
         for row in rows
     ]
@@ -149,12 +157,30 @@ def recorded(path: Path) -> list[dict[Cell, Verdict]]:
     """The runs that `write` has put into a file. Raises `ValueError` if it is no such file."""
     try:
         record = json.loads(path.read_text())
-        cells = {Cell.parse(row["cell"]): row["verdicts"] for row in record["cells"]}
         return [
-            {cell: Verdict(*told[number]) for cell, told in cells.items()} for number in range(record["runs"])
+            {Cell.parse(row["cell"]): _verdict(row, number) for row in record["cells"]}
+            for number in range(record["runs"])
         ]
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path} is no record of such runs: {error!r}") from error
+
+
+def _verdict(row: Mapping[str, Any], number: int) -> Verdict:
+    outcome, attempts, seconds, reason = row["verdicts"][number]
+    return Verdict(outcome, attempts, seconds, None if reason is None else row["signatures"][reason])
+
+
+def _row(row: Row) -> dict[str, object]:
+    """A reason is a number in `signatures`: most are the same in every run."""
+    known = row.signatures
+    return {
+        "cell": str(row.cell),
+        "signatures": known,
+        "verdicts": [
+            (v.outcome, v.attempts, round(v.seconds, 2), known.index(v.signature) if v.signature else None)
+            for v in row.verdicts
+        ],
+    }
 
 
 def write(rows: Sequence[Row], kernel: str, builds: Iterable[str], runs: int) -> Path:
@@ -168,13 +194,7 @@ def write(rows: Sequence[Row], kernel: str, builds: Iterable[str], runs: int) ->
         "builds": sorted(builds),
         "runs": runs,
         "changed": [str(row.cell) for row in rows if row.changed],
-        "cells": [
-            {
-                "cell": str(row.cell),
-                "verdicts": [(v.outcome, v.attempts, round(v.seconds, 2)) for v in row.verdicts],
-            }
-            for row in rows
-        ],
+        "cells": [_row(row) for row in rows],
     }
     path = ROOT / "benchmarks" / "results" / f"flake-{now:%Y%m%d-%H%M%S}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

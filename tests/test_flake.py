@@ -23,6 +23,7 @@ def diagonal(scenario: str) -> Cell:
 def red(scenario: str) -> list[Attempt]:
     """A cell that failed twice, the second time in a guest of its own."""
     first = ledgers.attempt(diagonal(scenario), Outcome.FAIL, phase=Phase.CHECK, error="lost", final=False)
+    first = replace(first, signature="lost")
     return [first, replace(first, attempt=2, final=True, isolation=Isolation.BOOT)]
 
 
@@ -109,6 +110,15 @@ def test_table_names_what_changed() -> None:
     assert "changed" not in next(line for line in lines if line.startswith("| pipes"))
 
 
+def test_another_reason_is_told_and_is_no_other_verdict() -> None:
+    other = [replace(one, error="gained", signature="gained") for one in red("tcp")]
+    rows = compared(red("tcp"), other, red("tcp"))
+    assert not row_of(rows, "tcp").changed
+    assert row_of(rows, "tcp").signatures == ["lost", "gained"]
+    assert "2 reasons" in flake.table(rows)
+    assert "reasons" not in flake.table(compared(red("tcp"), red("tcp")))
+
+
 def test_runs_on_different_kernels_are_told_apart() -> None:
     other = ledgers.attempt(Cell("trixie", "cold", "tcp", "debian-6.1-newest", "debian-6.1-newest"))
     assert len(flake.kernels(green("tcp"))) == 1
@@ -140,6 +150,7 @@ def test_a_record_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytes
     assert row_of(again, "tcp").outcomes == {"pass": 1, "fail": 1}
     assert row_of(again, "tcp").retried == 1
     assert row_of(again, "tcp").verdicts[1].seconds == pytest.approx(1.7)
+    assert [verdict.signature for verdict in row_of(again, "tcp").verdicts] == [None, "lost"]
     assert json.loads(path.read_text())["builds"] == ["a" * 64, "b" * 64]
     assert len(path.read_text().splitlines()) < 30
 
