@@ -153,14 +153,26 @@ def finished(directory: Path) -> bool:
     return record is not None and record["finished"] is not None
 
 
-def recorded(path: Path) -> list[dict[Cell, Verdict]]:
-    """The runs that `write` has put into a file. Raises `ValueError` if it is no such file."""
+@dataclass(frozen=True)
+class Record:
+    """What `write` has put into a file."""
+
+    runs: tuple[Mapping[Cell, Verdict], ...]
+    builds: frozenset[str]
+    """Of the kernel, by hash."""
+
+
+def recorded(path: Path) -> Record:
+    """Read it. Raises `ValueError` if it is no such file."""
     try:
         record = json.loads(path.read_text())
-        return [
-            {Cell.parse(row["cell"]): _verdict(row, number) for row in record["cells"]}
-            for number in range(record["runs"])
-        ]
+        return Record(
+            tuple(
+                {Cell.parse(row["cell"]): _verdict(row, number) for row in record["cells"]}
+                for number in range(record["runs"])
+            ),
+            frozenset(record["builds"]),
+        )
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path} is no record of such runs: {error!r}") from error
 
@@ -221,10 +233,11 @@ def main(
     arguments = ["--kernels", kernel, "--userlands", userland, "--scenarios", scenarios, "--confirm", "none"]
     arguments += [] if jobs is None else ["--jobs", str(jobs)]
     try:
-        earlier = [run for path in record or () for run in recorded(path)]
+        records = {path: recorded(path) for path in record or ()}
     except (OSError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+    earlier = [run for one in records.values() for run in one.runs]
     if len(earlier) + runs < 2:
         typer.echo("one run has nothing to be compared with: give --runs 2 or more, or a --record", err=True)
         raise typer.Exit(2)
@@ -242,6 +255,11 @@ def main(
     if len(builds) > 1:
         typer.echo(f"the runs in {directory} were made on different kernels; begin anew elsewhere", err=True)
         raise typer.Exit(2)
+    for path, one in records.items():
+        if one.builds != builds:
+            typer.echo(
+                f"{path} was made on another build of {kernel}: a change may be the kernel's", err=True
+            )
     here = [verdicts(ledger) for ledger in ledgers]
     rows = compare([*earlier, *here])
     changed = sum(row.changed for row in rows)
