@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -201,7 +200,6 @@ def write(rows: Sequence[Row], kernel: str, builds: Iterable[str], runs: int) ->
     record = {
         "made": now.isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
-        "host": platform.release(),
         "kernel": kernel,
         "builds": sorted(builds),
         "runs": runs,
