@@ -165,13 +165,11 @@ def recorded(path: Path) -> Record:
     """Read it. Raises `ValueError` if it is no such file."""
     try:
         record = json.loads(path.read_text())
-        return Record(
-            tuple(
-                {Cell.parse(row["cell"]): _verdict(row, number) for row in record["cells"]}
-                for number in range(record["runs"])
-            ),
-            frozenset(record["builds"]),
+        cells = {Cell.parse(row["cell"]): row for row in record["cells"]}
+        runs = (
+            {cell: _verdict(row, number) for cell, row in cells.items()} for number in range(record["runs"])
         )
+        return Record(tuple(runs), frozenset(record["builds"]))
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{path} is no record of such runs: {error!r}") from error
 
