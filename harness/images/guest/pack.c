@@ -32,13 +32,6 @@ static char record[RECORD];
 static size_t filled;
 static struct linked *links;
 
-static void *need(void *memory)
-{
-	if (!memory)
-		err(1, "memory");
-	return memory;
-}
-
 static void flush_record(void)
 {
 	write_all(out, out_name, record, filled);

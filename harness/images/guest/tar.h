@@ -32,6 +32,13 @@ static inline unsigned int sum_of(const struct header *header)
 	return sum;
 }
 
+static inline void *need(void *memory)
+{
+	if (!memory)
+		err(1, "memory");
+	return memory;
+}
+
 /* How many zeros follow `size` bytes. */
 static inline size_t padding_of(unsigned long long size)
 {

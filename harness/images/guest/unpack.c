@@ -37,13 +37,6 @@ static int input;
 static char buffer[1 << 18];
 static size_t begin, end;
 
-static void *need(void *memory)
-{
-	if (!memory)
-		err(1, "memory");
-	return memory;
-}
-
 /* Up to `most` of the next bytes; never none. */
 static char *take(size_t most, size_t *got)
 {
