@@ -17,7 +17,7 @@ from harness.scenario import Scenario
 SCENARIO = Scenario(command=("bin/files",), sources=("files.c",))
 
 CORRUPTIONS = {
-    "offset": "other: byte 0",
+    "offset": "other: byte [0-9]+ of 100 ",
     "twin": "twin: does not move with the reader",
     "reader": "child: its reader does not move with ours",
     "append": "appender: byte|appender_flags",
