@@ -153,6 +153,7 @@ def test_a_record_gives_back_what_was_written(tmp_path: Path, monkeypatch: pytes
     assert row_of(again, "tcp").retried == 1
     assert row_of(again, "tcp").verdicts[1].seconds == pytest.approx(1.7)
     assert [verdict.signature for verdict in row_of(again, "tcp").verdicts] == [None, "lost"]
+    assert json.loads(path.read_text())["builds"] == ["a" * 64, "b" * 64]
     assert len(path.read_text().splitlines()) < 30
 
 
