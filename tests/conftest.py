@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import ledgers
@@ -17,7 +18,17 @@ from harness.cache import Cache
 from harness.config import Config, load
 from harness.guests.guest import Boot, Guest
 from harness.guests.hypervisor import EMBED, Hypervisor, open_hypervisor
+from harness.history import index
 from harness.report.write import write_reports
+from harness.verdict.known import load as load_known
+
+KNOWN = cache(load_known)
+
+
+@pytest.fixture
+def known_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`known.yaml` takes a tenth of a second to read, and tests of the history open it many times."""
+    monkeypatch.setattr(index, "load", KNOWN)
 
 
 @pytest.fixture(scope="session")

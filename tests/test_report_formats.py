@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ import junitparser
 import ktap_reader
 import ledgers
 import pytest
-from markdown_it import MarkdownIt
+from second_nights import rendered, second_night
 
 from harness.errors import ConfigError
 from harness.matrix import schema
 from harness.matrix.cell import Cell, Outcome, Phase
-from harness.report import badge, exports, junit, markdown, summary
+from harness.report import badge, exports, junit, summary
 from harness.report.formats import FORMATS, named
-from harness.report.markup import code, plain
 from harness.report.results import results
 from harness.report.rundir import encoded
 from harness.report.status import Status
@@ -33,21 +31,16 @@ CELL = Cell("trixie", "cold", "redis", OLD, NEW)
 DUMP = "Error (criu/cr-dump.c:203): 1236 has rseq but kernel lacks get_rseq_conf feature"
 
 
-def _second_night(directory: Path, nights: ledgers.Nights) -> Summary:
-    before = nights.before.write(directory / "a", logs=True)
-    return summarise(nights.after.write(directory / "b", logs=True), before)
-
-
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """A second night with every verdict and every kind of change."""
-    return _second_night(tmp_path_factory.mktemp("night"), ledgers.nights(8, 12))
+    return second_night(tmp_path_factory.mktemp("night"))
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """The same with hostile text everywhere."""
-    return _second_night(tmp_path_factory.mktemp("hostile"), ledgers.nights(8, 12, hostile=True))
+    return second_night(tmp_path_factory.mktemp("hostile"), hostile=True)
 
 
 @pytest.fixture(params=["night", "hostile"])
@@ -65,11 +58,6 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Summary:
 
 def statuses(told: Summary) -> Counter[Status]:
     return Counter(one.status for one in results(told.cells))
-
-
-def rendered(told: Summary, name: str) -> str:
-    """A format as whoever opens the file gets it."""
-    return encoded(told.render(named(name))).decode("utf-8")
 
 
 def test_the_nights_hold_every_verdict(night: Summary, hostile: Summary) -> None:
@@ -314,76 +302,6 @@ def test_kcidb_blames_the_kernel_on_which_it_happened(tmp_path: Path) -> None:
     issues = json.loads(rendered(told, "kcidb"))["issues"]
     design = [one for one in issues if one["misc"].get("blame") == "design"]
     assert [one["culprit"] for one in design] == [{"code": False, "tool": False, "harness": False}]
-
-
-# Markdown
-
-
-def tokens(text: str) -> Iterator[str]:
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        yield token.type
-        yield from (child.type for child in token.children or ())
-
-
-@pytest.mark.parametrize("name", ["summary", "markdown"])
-def test_markdown_holds_no_markup_of_a_guest(hostile: Summary, name: str) -> None:
-    text = rendered(hostile, name)
-    kinds = set(tokens(text))
-    assert kinds.isdisjoint(
-        {"html_block", "html_inline", "link_open", "image", "fence", "code_block", "em_open"}
-    )
-    assert "table_open" in kinds
-    # every table has as many fields in a row as its head has
-    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
-        assert len({row.replace("\\|", "").count("|") for row in table.splitlines()}) == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["`", "``` x", "a`b``c", "www.example.org", "http://example.org", "@somebody", "#1", "a|b", "*x*", "", " ", "1. x"],
-)  # fmt: skip
-def test_a_code_span_is_one_whole_token(text: str) -> None:
-    for made in (code(text), plain(text)):
-        (inline,) = (t for t in MarkdownIt("commonmark").parse(f"x {made} y") if t.type == "inline")
-        parts = [child for child in inline.children or () if child.content.strip() not in ("x", "y", "")]
-        assert [p.type for p in parts] in (["code_inline"], []) or made == text
-    assert "://" not in plain(text) or plain(text).startswith("`")
-
-
-def test_a_plain_name_stays_as_it_is() -> None:
-    assert (
-        plain("debian-6.1-oldest → debian-6.12 (6.1.170-1), 5 %")
-        == "debian-6.1-oldest → debian-6.12 (6.1.170-1), 5 %"
-    )
-    assert plain("a_b_c") == "`a_b_c`"
-    assert plain("www.example.org") == "`www.example.org`"
-    assert code("a|b`") == "`` a\\x7cb` ``"
-
-
-def test_the_summary_says_the_state_first_and_then_counts(night: Summary) -> None:
-    lines = rendered(night, "summary").splitlines()
-    assert re.match(r"### \d+ new breakages against 20261120-200000-beef, \d+ fixed", lines[0])
-    assert lines[2].startswith("| userland")
-    headings = [line for line in lines if line.startswith("## ")]
-    assert headings == ["## Since 20261120-200000-beef", "## What did not pass", "## trixie, CRIU 4.1.1"]
-
-
-@pytest.mark.parametrize("room", [1_000, 3_000, 10_000])
-def test_a_summary_that_is_too_long_is_cut_and_says_so(
-    either: Summary, room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(summary, "MOST_BYTES", room)
-    text = rendered(either, "summary")
-    assert len(text.encode()) <= room
-    assert re.search(r"Cut here: [\d,]+ more lines do not fit\. matrix\.json and matrix\.md", text)
-
-
-def test_the_markdown_matrix_has_every_square(night: Summary) -> None:
-    text = "\n".join(markdown.matrices(night.run, night.cells))
-    rows = [line for line in text.splitlines() if line.startswith("| debian-")]
-    assert len(rows) == 8
-    assert all(row.count("|") == 8 + 3 for row in rows)
-    assert all(len(re.findall(r"[✓✗~!–] \d+/\d+", row)) == 8 + 1 for row in rows)
 
 
 # The badge

@@ -24,9 +24,7 @@ from harness.cli.program import app
 from harness.errors import ConfigError, Exit
 from harness.matrix.cell import Cell, Phase, Reason
 from harness.upstream import bundle, issue, mail
-from harness.upstream.compare import main as compare
 from harness.upstream.draft import Drafts, Request, write
-from harness.witness import advance
 
 GOLDEN = Path(__file__).parent / "golden"
 WANTED = str(runs.CELL)
@@ -218,39 +216,6 @@ def test_the_script_names_packages_hashes_commands_and_is_a_shell_script(
         (tmp_path / name).write_text(text)
         done = subprocess.run(["sh", "-n", tmp_path / name], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
-
-
-def facts(ticks: int, **changes: object) -> str:
-    said = {
-        "pid": 7,
-        "remembered_pid": 7,
-        "nonce": "ab",
-        "ticks": ticks,
-        "chain": advance(5, ticks),
-        "size": 3,
-    }
-    return json.dumps(said | {"mismatches": []} | changes)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "code", "words"),
-    [
-        (facts(4), facts(9), 0, "came back whole"),
-        (facts(4), facts(9, size=4), 1, "size"),
-        (facts(4), facts(9, mismatches=["byte 3"]), 1, "byte 3"),
-        (facts(4), facts(2), 1, "counter did not go on"),
-        (facts(4), "", 1, "does not answer"),
-        ("", facts(9), 125, "cannot be tried"),
-    ],
-)
-def test_what_the_script_concludes(
-    before: str, after: str, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    texts = {"case.json": '{"moving": [], "own_check": false}', "before.json": before, "after.json": after}
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    assert compare([str(tmp_path / name) for name in texts]) == code
-    assert words in capsys.readouterr().out
 
 
 def test_a_signature_picks_the_clearest_cell(tmp_path: Path) -> None:

@@ -1,31 +1,24 @@
-"""CRIU's own tests as scenarios: what a `.desc` means, which tests are run, and what fools the check."""
+"""CRIU's own tests as scenarios: what a `.desc` means, and which tests are run."""
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import json
 import tarfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from zdtm_cases import build, built, case
 
 from harness.cache import Cache
-from harness.errors import CannotRun, ConfigError
-from harness.scenario import Workload
+from harness.errors import ConfigError
 from harness.session.selection import Options, resumed
 from harness.session.selection import choose as choose_run
-from harness.suites.zdtm.build import Build, Built
 from harness.suites.zdtm.case import Case, runs_hook
 from harness.suites.zdtm.case import _fill as fill
 from harness.suites.zdtm.desc import Desc, joined, parse
-from harness.suites.zdtm.state import assert_marked, assert_same, processes
 from harness.suites.zdtm.suite import Notes, choose, read_notes
 
 ROOT = Path(__file__).parent.parent
-NONCE = "3f7d9d3c-0f0e-4a6e-9a35-1d2f6f1a3f10"
 
 
 def test_without_a_desc_every_flavour_is_run() -> None:
@@ -71,32 +64,6 @@ def test_a_hook_that_only_prints_is_not_run() -> None:
     assert not runs_hook(None)
 
 
-def built(name: str = "pipe00", desc: str = "", **changes: Any) -> Built:  # noqa: ANN401
-    return Built(
-        **{
-            "name": name,
-            "arguments": (f"--pidfile={name}.pid", f"--outfile={name}.out"),
-            "desc": desc,
-            "sha256": "0" * 64,
-            "hook": None,
-            "checkskip": False,
-            "files": ("/lib64/ld-linux-x86-64.so.2", "/usr/lib/x86_64-linux-gnu/libc.so.6"),
-            "packages": ("libc6",),
-            "missing": (),
-            **changes,
-        }
-    )
-
-
-def build(*tests: Built, directory: Path = Path("/nowhere"), unbuilt: tuple[str, ...] = ()) -> Build:
-    return Build(directory, "4.1.1-1", {test.name: test for test in tests}, unbuilt, 1.0)
-
-
-def case(desc: str = "", flavour: str = "host", **changes: Any) -> Case:  # noqa: ANN401
-    test = built(desc=desc, **changes)
-    return Case(test, flavour, build(test))
-
-
 def test_what_is_run_and_why_the_rest_is_not() -> None:
     suite = choose(
         build(
@@ -138,20 +105,26 @@ def test_the_notes_in_the_repository_can_be_read() -> None:
     assert "plugin" in notes.left_out["rtc"]
     assert notes.sysctls["maps09"] == ("vm.nr_hugepages=16",)
     assert "pthread_timers_h" in notes.restless
+    assert "mnt_ext_root" in notes.rehearsed
     assert notes.refusals["bpf_hash"] == "anon_inode:bpf-map"
 
 
 def test_notes_go_to_the_tests_that_they_are_about() -> None:
     notes = Notes(
-        sysctls={"pipe00": ("vm.x=1",)}, restless=frozenset({"timers"}), refusals={"timers": "bpf-map"}
+        sysctls={"pipe00": ("vm.x=1",)},
+        restless=frozenset({"timers"}),
+        rehearsed=frozenset({"timers"}),
+        refusals={"timers": "bpf-map"},
     )
     cases = choose(build(built("pipe00"), built("timers")), notes).cases
     assert cases["zdtm.pipe00.ns"].scenario.refusal is None
     assert cases["zdtm.timers.ns"].scenario.refusal == "bpf-map"
     assert cases["zdtm.pipe00.ns"].scenario.sysctls == ("vm.x=1",)
     assert not cases["zdtm.pipe00.ns"].restless
+    assert "REHEARSED=no\n" in cases["zdtm.pipe00.ns"].configuration()
     assert cases["zdtm.timers.ns"].scenario.sysctls == ()
     assert cases["zdtm.timers.ns"].restless
+    assert "REHEARSED=yes\n" in cases["zdtm.timers.ns"].configuration()
 
 
 @pytest.mark.parametrize(
@@ -247,211 +220,3 @@ def test_a_resumed_run_goes_on_with_its_suite(plan: dict[str, Any], suite: str |
         }
     }
     assert resumed(Options(ROOT / "kernels.yaml", ROOT / "scenarios"), record).suite == suite
-
-
-MAPS = [
-    "555000-556000 r-xp 00000000 fe:00 1  /work/test/zdtm/static/pipe00",
-    "556000-557000 r-xp 00001000 fe:00 1  /work/test/zdtm/static/pipe00",
-    "700000-701000 rw-p 00000000 00:00 0 ",
-    "7ff000-7ff400 r--p 00000000 00:00 0  [vvar]",
-    "7ff400-7ff600 r-xp 00000000 00:00 0  [vdso]",
-]
-MOUNTS = ["21 1 254:0 /work/test / rw,relatime shared:1 - ext4 /dev/vda rw"]
-
-
-def look(ids: str = "20003 1", **changes: Any) -> dict[str, Any]:  # noqa: ANN401
-    record = {
-        "ids": ids,
-        "zombie": False,
-        "nonce": NONCE,
-        "fds": ["0", "1", "2", "5"],
-        "maps": list(MAPS),
-        "map_files": {"555000-556000": 0o120500},
-        "mounts": list(MOUNTS),
-    }
-    return {"gone": False, "processes": [{**record, **changes}]}
-
-
-def test_the_same_processes_are_the_same_whatever_the_outermost_pid() -> None:
-    before, after = look("20003 1"), look("20077 1")
-    assert_same(processes(before, own_namespaces=True), processes(after, own_namespaces=True))
-    with pytest.raises(AssertionError, match="other processes"):
-        assert_same(processes(before, own_namespaces=False), processes(after, own_namespaces=False))
-
-
-def test_neighbours_of_one_kind_may_be_merged() -> None:
-    after = look(maps=["555000-557000 r-xp 0 fe:00 1 /x", *MAPS[2:]], map_files={"555000-557000": 0o120500})
-    assert_same(processes(look(), own_namespaces=True), processes(after, own_namespaces=True))
-
-
-def test_another_kernels_vdso_is_no_harm() -> None:
-    moved = [*MAPS[:3], "7ff000-7ff400 r--p 0 00:00 0", "7ff400-7ff600 r-xp 0 00:00 0"]
-    moved += ["900000-902000 r--p 0 00:00 0 [vvar]", "902000-904000 r-xp 0 00:00 0 [vdso]"]
-    assert_same(processes(look(), own_namespaces=True), processes(look(maps=moved), own_namespaces=True))
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"nonce": "another"}, "its nonce in memory is not the old one"),
-        ({"nonce": ""}, "its nonce in memory is not the old one"),
-        ({"zombie": True}, "its nonce in memory is not the old one"),
-        ({"fds": ["0", "1", "2"]}, "descriptors lost 5, new none"),
-        ({"fds": ["0", "1", "2", "5", "9"]}, "descriptors lost none, new 9"),
-        ({"maps": MAPS[:2]}, "mappings lost 700000-701000 rw-p, new none"),
-        ({"maps": [*MAPS, "a00000-a01000 rwxp 0 00:00 0"]}, "mappings lost none, new a00000-a01000 rwxp"),
-        ({"map_files": {"555000-556000": 0o120700}}, "r-xp 120500, new 555000-557000 r-xp 120700"),
-        ({"mounts": []}, "mounts lost /work/test / rw,relatime shared - ext4, new none"),
-        ({"mounts": [MOUNTS[0].replace("shared:1 ", "")]}, "new /work/test / rw,relatime - - ext4"),
-        ({"ids": "20003 2"}, "other processes: lost 1, new 2"),
-    ],
-)
-def test_what_is_not_the_same_is_named(change: dict[str, Any], words: str) -> None:
-    before, after = look(), look(**change)
-    with pytest.raises(AssertionError, match=words):
-        assert_same(processes(before, own_namespaces=True), processes(after, own_namespaces=True))
-
-
-def test_a_test_that_cannot_be_known_again_is_not_begun_with() -> None:
-    assert_marked(processes(look(), own_namespaces=False))
-    for facts in (look(nonce=""), look(zombie=True), {"gone": True, "processes": []}):
-        with pytest.raises(AssertionError):
-            assert_marked(processes(facts, own_namespaces=False))
-
-
-class Host:
-    """Answers the commands of a case."""
-
-    def __init__(
-        self, *, said: dict[str, object], hook: int = 0, restored: bool = False, ready: str = "ok"
-    ) -> None:
-        self.said = said
-        self.hook = hook
-        self.restored = restored
-        self.ready = ready
-        self.facts = look()
-        self.late = 0
-        self.commands: list[str] = []
-
-    def run(self, command: str) -> SimpleNamespace:
-        self.commands.append(command)
-        if " look " in command:
-            return SimpleNamespace(rc=0, stdout=json.dumps(self.facts), stderr="")
-        if " stop " in command or " wait " in command:
-            return SimpleNamespace(rc=0, stdout=json.dumps(self.said), stderr="")
-        if "zdtm.sh hook" in command:
-            return SimpleNamespace(rc=self.hook, stdout="no device", stderr="")
-        if command.startswith("test -e"):
-            return SimpleNamespace(rc=0 if self.restored else 1, stdout="", stderr="")
-        late = self.late > 0 and " await " in command
-        self.late -= late
-        return SimpleNamespace(rc=4 if late else 0, stdout="" if late else self.ready, stderr="")
-
-
-GOOD = {"early": False, "signalled": True, "gone": True, "out": "12:00: 5: PASS\n", "unfinished": ""}
-
-
-def checked(host: Host, subject: Case) -> None:
-    before = copy.deepcopy(look()) | {"pid": 20003}
-    subject.check(host, Workload(host, 20003), before)
-
-
-def test_a_test_that_passes() -> None:
-    host = Host(said=GOOD)
-    checked(host, case(hook="exit"))
-    order = [c.rpartition(" hook ")[2] if " hook " in c else c.split()[2] for c in host.commands]
-    assert order == ["look", "--post-restore", "stop", "--clean"]
-
-
-@pytest.mark.parametrize(
-    ("said", "words"),
-    [
-        ({"early": True}, "had ended before it was told to"),
-        ({"signalled": False}, "no process to be told to end"),
-        ({"gone": False}, "did not end within 90 s"),
-        ({"out": ""}, "the test says: nothing"),
-        ({"out": "", "unfinished": "FAIL: pipe00.c:99: data corrupted\n"}, "data corrupted"),
-        ({"out": "12:00: 5: PASS\n12:01: 5: FAIL: late\n"}, "FAIL: late"),
-        ({"out": "12:00: 5: BYPASSED\n"}, "BYPASSED"),
-    ],
-)
-def test_a_test_that_does_not_pass(said: dict[str, object], words: str) -> None:
-    with pytest.raises(AssertionError, match=words):
-        checked(Host(said=GOOD | said), case())
-
-
-def test_a_hook_may_say_no() -> None:
-    with pytest.raises(AssertionError, match="its hook --post-restore ended with 1: no device"):
-        checked(Host(said=GOOD, hook=1), case(hook="exit"))
-
-
-def test_a_process_that_is_gone_or_another_one_is_noticed_before_the_test_may_say_pass() -> None:
-    for facts, words in ((look() | {"gone": True}, "is gone"), (look(nonce="x"), "another one")):
-        host = Host(said=GOOD)
-        host.facts = facts
-        with pytest.raises(AssertionError, match=words):
-            checked(host, case())
-        assert not any(" stop " in command for command in host.commands)
-
-
-def test_what_must_not_be_saved_and_was() -> None:
-    checked(Host(said=GOOD), case("{'flags': 'crfail'}"))
-    with pytest.raises(AssertionError, match="the test says that it cannot save"):
-        checked(Host(said=GOOD, restored=True), case("{'flags': 'crfail'}"))
-
-
-def test_what_a_restore_has_done_is_not_asked_without_one() -> None:
-    silent = GOOD | {"out": "FAIL: not restored\n"}
-    for subject in (case("{'flags': 'reqrst'}"), case("{'flags': 'suid reqrst'}", hook="exit")):
-        host = Host(said=silent)
-        checked(host, subject)
-        assert not any(" stop " in command or " hook " in command for command in host.commands)
-        with pytest.raises(AssertionError, match="not restored"):
-            checked(Host(said=silent, restored=True), subject)
-
-
-def test_the_mappings_of_a_restless_test_are_not_compared() -> None:
-    for restless in (True, False):
-        host = Host(said=GOOD)
-        host.facts = look(maps=MAPS[:2])
-        subject = dataclasses.replace(case(), restless=restless)
-        if restless:
-            checked(host, subject)
-        else:
-            with pytest.raises(AssertionError, match="mappings lost"):
-                checked(host, subject)
-
-
-@pytest.mark.parametrize(
-    ("ready", "error", "words"),
-    [
-        ("ok", None, ""),
-        ("skip its .checkskip says no", CannotRun, "zdtm.pipe00.host: its .checkskip says no"),
-        (
-            "fail the test did not start: it ended with 1",
-            CannotRun,
-            "zdtm.pipe00.host: the test did not start",
-        ),
-        ("", AssertionError, "nothing"),
-    ],
-)
-def test_how_a_test_starts(ready: str, error: type[Exception] | None, words: str) -> None:
-    host = Host(said=GOOD, ready=ready)
-    workload = Workload(host, 20001)
-    if error is None:
-        case().ready(host, workload)
-        return
-    with pytest.raises(error, match=words):
-        case().ready(host, workload)
-
-
-@pytest.mark.parametrize(("late", "starts"), [(5, True), (6, False)])
-def test_a_slow_test_is_waited_for_in_turns(late: int, starts: bool) -> None:
-    host = Host(said=GOOD)
-    host.late = late
-    if starts:
-        case().ready(host, Workload(host, 20001))
-    else:
-        with pytest.raises(AssertionError, match="did not say what became of it"):
-            case().ready(host, Workload(host, 20001))
-    assert sum(" await " in command for command in host.commands) == 6

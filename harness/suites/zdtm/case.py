@@ -55,6 +55,9 @@ class Case:
     """It asks what a restore has done to it, though its `.desc` has no `reqrst`."""
     restless: bool = False
     """It maps memory when it likes, so mappings are not compared."""
+    rehearsed: bool = False
+    """It leans on what it, or its hook, has made outside of what is checkpointed: another machine gets that by starting
+    and killing it there once."""
     refusal: str | None = None
     """Words (a regular expression) with which a CRIU that was built without what it needs refuses the dump."""
 
@@ -138,6 +141,7 @@ class Case:
             "CGROUPS": _yes(cgroups),
             "NETFILTER": _yes(tcp and self.flavour == "host"),
             "NOTIFY": _yes("pre-dump-notify" in self.desc.flags),
+            "REHEARSED": _yes(self.rehearsed),
             "FILES": files if self.flavour != "host" else "",
         }
         return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())

@@ -21,7 +21,7 @@ from harness.suites.zdtm.desc import FLAVOURS
 
 NAME = "zdtm"
 _ARCH = "x86_64"
-_KEYS = ("left_out", "sysctls", "asks_restore", "restless", "refusals")
+_KEYS = ("left_out", "sysctls", "asks_restore", "restless", "rehearsed", "refusals")
 """Of `zdtm.yaml`: each maps words to the tests that they are about."""
 
 
@@ -68,6 +68,8 @@ class Notes:
     """Tests that can only pass after a restore, and do not say so."""
     restless: frozenset[str] = frozenset()
     """Tests that map memory when they like."""
+    rehearsed: frozenset[str] = frozenset()
+    """Tests that are started and killed where they are to be restored, for what they make outside of themselves."""
     refusals: dict[str, str] = field(default_factory=dict)
     """How a CRIU that was built without something refuses them."""
 
@@ -104,6 +106,7 @@ def choose(built: Build, notes: Notes) -> Suite:
                     sysctls=notes.sysctls.get(name, ()),
                     told_by_restore=name in notes.asks_restore,
                     restless=name in notes.restless,
+                    rehearsed=name in notes.rehearsed,
                     refusal=notes.refusals.get(name),
                 )
                 if (reason := reasons.get(f"{name}.{flavour}")) is not None:
@@ -127,7 +130,7 @@ def read_notes(path: Path) -> Notes:
         groups = found.setdefault(key, {})
         if not isinstance(groups, dict) or not all(isinstance(tests, list) for tests in groups.values()):
             raise ConfigError(f"{path}: {key}: expected words, each with a list of tests")
-    left_out, sysctls, asks_restore, restless, refusals = (
+    left_out, sysctls, asks_restore, restless, rehearsed, refusals = (
         {str(test): str(words) for words, tests in found[key].items() for test in tests} for key in _KEYS
     )
     for words in refusals.values():
@@ -140,5 +143,6 @@ def read_notes(path: Path) -> Notes:
         sysctls={test: tuple(words.split()) for test, words in sysctls.items()},
         asks_restore=frozenset(asks_restore),
         restless=frozenset(restless),
+        rehearsed=frozenset(rehearsed),
         refusals=refusals,
     )

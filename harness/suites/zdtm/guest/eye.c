@@ -6,6 +6,7 @@
  *   eye look PID                 describe every process of the tree as JSON
  *   eye stop PID OUTFILE SECONDS end the test as CRIU's runner does, wait for it, tell how its output ends
  *   eye wait PID OUTFILE SECONDS wait for it once more
+ *   eye kill PID SECONDS         kill every process of the tree; fails if one is still there after so long
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -303,6 +304,24 @@ static void stop(int pid, const char *outfile, long seconds, int signal)
 	printf("}\n");
 }
 
+/* Until nothing is left of them, not even a zombie: a restore wants their pids. */
+static void kill_tree(int root, long seconds)
+{
+	const struct timespec nap = { 0, NAP_MS * 1000000 };
+	static int tree[MOST_PIDS];
+	size_t count = find_tree(root, tree);
+
+	for (size_t i = 0; i < count; i++)
+		kill(tree[i], SIGKILL);
+	for (long naps = 0; count; naps++) {
+		while (count && kill(tree[count - 1], 0) && errno == ESRCH)
+			count--;
+		if (count && naps * NAP_MS > seconds * 1000)
+			die("the killed test is still there");
+		nanosleep(&nap, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *step = argc > 1 ? argv[1] : "";
@@ -315,6 +334,8 @@ int main(int argc, char **argv)
 		stop(atoi(argv[2]), argv[3], atol(argv[4]), SIGTERM);
 	else if (!strcmp(step, "wait") && argc == 5)
 		stop(atoi(argv[2]), argv[3], atol(argv[4]), 0);
+	else if (!strcmp(step, "kill") && argc == 4)
+		kill_tree(atoi(argv[2]), atol(argv[3]));
 	else
 		return 2;
 	return 0;

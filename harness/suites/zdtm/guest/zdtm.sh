@@ -8,6 +8,9 @@
 WORK=/work
 TEST=$WORK/test
 LOGS=/checkpoint/logs
+# A rehearsed test's directory as it was before its start, and as it came from the other machine.
+PRISTINE=$WORK/pristine.tar
+ARRIVED=$WORK/arrived
 PLACE=/run/zdtm
 ROOT=$PLACE/root/root
 DEV=$PLACE/dev
@@ -15,7 +18,7 @@ SKIP=77
 TMPDIR=$WORK/tmp
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export TMPDIR PATH
-# FLAVOUR NAME ARGUMENTS SUID HOOK CHECKSKIP CGROUPS NETFILTER NOTIFY FILES
+# FLAVOUR NAME ARGUMENTS SUID HOOK CHECKSKIP CGROUPS NETFILTER NOTIFY REHEARSED FILES
 . $WORK/bin/test.conf
 OWN=zdtm/static/$NAME
 umask 0000
@@ -72,6 +75,9 @@ environment() {
 }
 
 start() {
+	if [ "$REHEARSED" = yes ] && [ ! -e $PRISTINE ]; then
+		tar -cf $PRISTINE -C $WORK "${TEST##*/}" || tell fail "the test's files cannot be kept"
+	fi
 	stage || tell fail "the test's root cannot be made"
 	unfit && tell skip "its .checkskip says that this kernel cannot run it"
 	if [ "$FLAVOUR" != host ]; then
@@ -96,6 +102,15 @@ start() {
 	tell ok
 }
 
+# The mounts that a rehearsed test, or its hook, has made below its directory, outside of what is checkpointed.
+own_mounts() {
+	while read -r _ _ _ _ mount _; do
+		case $mount in
+		$TEST/*) echo "$mount" ;;
+		esac
+	done </proc/self/mountinfo
+}
+
 # In the words of CRIU's log, because that is where the lab looks for the reason.
 complain() {
 	echo "Error (zdtm): $2" >>$LOGS/"$1".log
@@ -108,6 +123,10 @@ dump() {
 	hook --pre-dump || complain dump "its hook --pre-dump ended with $?"
 	"$@" || exit $?
 	rm -f $OWN.pid
+	if [ "$REHEARSED" = yes ]; then
+		# what is seen through them is the machine's, and no file that could be moved
+		own_mounts | sort -r | xargs -r umount -l || complain dump "what the test has mounted cannot be unmounted"
+	fi
 	if [ "$NETFILTER" = yes ]; then
 		iptables-save >$WORK/netfilter.4 && ip6tables-save >$WORK/netfilter.6 ||
 			complain dump "the netfilter rules cannot be saved"
@@ -123,14 +142,44 @@ lock_network() {
 	[ ! -s $WORK/netfilter.nft ] || nft -f $WORK/netfilter.nft
 }
 
+# The files as they came from the other machine, around what the rehearsal has mounted.
+settle() {
+	find . -xdev ! -type d -delete || return 1
+	for mount in $(own_mounts); do
+		rm -rf "$ARRIVED/${mount#"$TEST"/}"
+	done
+	cp -a $ARRIVED/. . && rm -rf $ARRIVED
+}
+
+# What a test, or its hook, has made outside of what is checkpointed is still there when CRIU's runner restores, because
+# it does so on the machine of the dump. Another machine gets it as that one did: the test is started there from the same
+# files, its processes are killed, and its hook clears away what it wants the restore to make.
+rehearse() {
+	mv $TEST $ARRIVED && tar -xf $PRISTINE -C $WORK && cd $TEST || return 1
+	rm -f $WORK/ready
+	(start)
+	read -r word reason <$WORK/ready
+	case $word in
+	ok) ;;
+	skip) exit $SKIP ;;
+	*) complain restore "what the test has outside of itself cannot be made: $reason" ;;
+	esac
+	read -r pid <$OWN.pid
+	$WORK/bin/eye kill "$pid" 10 && hook --pre-restore && settle
+}
+
 restore() {
-	stage || complain restore "the test's root cannot be made"
-	[ "$FLAVOUR" = host ] || chmod 0700 $PLACE/root
-	unfit && exit $SKIP
+	if [ "$REHEARSED" = yes ]; then
+		rehearse || complain restore "what the test has outside of itself cannot be made"
+	else
+		stage || complain restore "the test's root cannot be made"
+		[ "$FLAVOUR" = host ] || chmod 0700 $PLACE/root
+		unfit && exit $SKIP
+	fi
 	if [ "$NETFILTER" = yes ]; then
 		lock_network || complain restore "the netfilter rules of the dump cannot be set"
 	fi
-	# Not the hook's --pre-restore: it clears away what the dump has left on the machine, and here is nothing of it.
+	# Unless rehearsed, not the hook's --pre-restore: it clears away what the dump has left, and here is nothing of it.
 	exec "$@"
 }
 
