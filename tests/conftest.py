@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import ledgers
+import published_sites
 import pytest
+import second_nights
 from browser import CHROMIUM, Reader, chromium
 from playwright.sync_api import Browser, Page
 from stage import Stage
@@ -19,7 +21,7 @@ from harness.config import Config, load
 from harness.guests.guest import Boot, Guest
 from harness.guests.hypervisor import EMBED, Hypervisor, open_hypervisor
 from harness.history import index
-from harness.report.write import write_reports
+from harness.report.write import Summary, write_reports
 from harness.verdict.known import load as load_known
 
 KNOWN = cache(load_known)
@@ -29,6 +31,31 @@ KNOWN = cache(load_known)
 def known_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """`known.yaml` takes a tenth of a second to read, and tests of the history open it many times."""
     monkeypatch.setattr(index, "load", KNOWN)
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    """Three nights to be published, of which the second broke something."""
+    return published_sites.three_nights(tmp_path / "reports")
+
+
+@pytest.fixture(scope="session")
+def second_night(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """A second night with every verdict and every kind of change."""
+    return second_nights.second_night(tmp_path_factory.mktemp("night"))
+
+
+@pytest.fixture(scope="session")
+def hostile_night(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """The same with hostile text everywhere."""
+    return second_nights.second_night(tmp_path_factory.mktemp("hostile"), hostile=True)
+
+
+@pytest.fixture(params=["second_night", "hostile_night"], ids=["night", "hostile"])
+def either_night(request: pytest.FixtureRequest) -> Summary:
+    """One of the two."""
+    found: Summary = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from published_sites import (
     night,
     published,
     record_of,
-    three_nights,
     tree,
 )
 
@@ -24,12 +23,6 @@ from harness.publish.retention import Rule
 from harness.publish.site import Wishes, plan
 
 pytestmark = pytest.mark.usefixtures("known_once")
-
-
-@pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    """Three nights, of which the second broke something."""
-    return three_nights(tmp_path / "reports")
 
 
 # what is written

@@ -11,16 +11,9 @@ from published_sites import (
     entries,
     night,
     published,
-    three_nights,
 )
 
 pytestmark = pytest.mark.usefixtures("known_once")
-
-
-@pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    """Three nights, of which the second broke something."""
-    return three_nights(tmp_path / "reports")
 
 
 def test_feeds_have_an_entry_for_every_run_with_its_breakages(reports: Path, tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from published_sites import (
     night,
     published,
     record_of,
-    three_nights,
     tree,
     tried,
 )
@@ -32,12 +31,6 @@ from harness.publish import folder
 from harness.publish.retention import Rule
 
 pytestmark = pytest.mark.usefixtures("known_once")
-
-
-@pytest.fixture
-def reports(tmp_path: Path) -> Path:
-    """Three nights, of which the second broke something."""
-    return three_nights(tmp_path / "reports")
 
 
 def test_foreign_files_are_neither_replaced_nor_removed(reports: Path, tmp_path: Path) -> None:

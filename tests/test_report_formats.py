@@ -14,7 +14,7 @@ import junitparser
 import ktap_reader
 import ledgers
 import pytest
-from second_nights import rendered, second_night
+from second_nights import rendered
 
 from harness.errors import ConfigError
 from harness.matrix import schema
@@ -32,25 +32,6 @@ DUMP = "Error (criu/cr-dump.c:203): 1236 has rseq but kernel lacks get_rseq_conf
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """A second night with every verdict and every kind of change."""
-    return second_night(tmp_path_factory.mktemp("night"))
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """The same with hostile text everywhere."""
-    return second_night(tmp_path_factory.mktemp("hostile"), hostile=True)
-
-
-@pytest.fixture(params=["night", "hostile"])
-def either(request: pytest.FixtureRequest) -> Summary:
-    """One of the two."""
-    found: Summary = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """Twelve thousand cells."""
     return summarise(ledgers.nights().before.write(tmp_path_factory.mktemp("large")))
@@ -60,34 +41,34 @@ def statuses(told: Summary) -> Counter[Status]:
     return Counter(one.status for one in results(told.cells))
 
 
-def test_the_nights_hold_every_verdict(night: Summary, hostile: Summary) -> None:
-    for told in (night, hostile):
+def test_the_nights_hold_every_verdict(second_night: Summary, hostile_night: Summary) -> None:
+    for told in (second_night, hostile_night):
         assert set(statuses(told)) == set(Status)
-    assert any(len(str(error)) > 1_000_000 for error in hostile.cells["error"])
+    assert any(len(str(error)) > 1_000_000 for error in hostile_night.cells["error"])
 
 
-def test_every_format_is_written_and_named_once(night: Summary) -> None:
-    written = write_reports(night.run.directory, night.run.directory.parent / "a")
+def test_every_format_is_written_and_named_once(second_night: Summary) -> None:
+    written = write_reports(second_night.run.directory, second_night.run.directory.parent / "a")
     assert len({one.file for one in FORMATS.values()}) == len(FORMATS)
     for name, one in FORMATS.items():
-        assert (night.run.directory / one.file).read_text("utf-8") == rendered(written, name)
+        assert (second_night.run.directory / one.file).read_text("utf-8") == rendered(written, name)
     with pytest.raises(ConfigError, match="there is no format 'sarif'; there are: html, json, csv, text, "):
         named("sarif")
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "html"])
-def test_no_format_lets_a_control_through(hostile: Summary, name: str) -> None:
-    text = rendered(hostile, name)
+def test_no_format_lets_a_control_through(hostile_night: Summary, name: str) -> None:
+    text = rendered(hostile_night, name)
     assert len(text) < 10_000_000
     if name == "json":  # escaped, so that an error is what it was
         assert text.isascii()
     assert all(char.isprintable() for char in set(text) - {"\n"})
 
 
-def test_the_same_run_gives_the_same_bytes(night: Summary) -> None:
-    again = summarise(night.run.directory, night.run.directory.parent / "a")
+def test_the_same_run_gives_the_same_bytes(second_night: Summary) -> None:
+    again = summarise(second_night.run.directory, second_night.run.directory.parent / "a")
     for name in FORMATS:
-        assert rendered(again, name) == rendered(night, name), name
+        assert rendered(again, name) == rendered(second_night, name), name
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
@@ -96,16 +77,16 @@ def test_a_run_without_a_cell_has_every_format(tmp_path: Path, name: str) -> Non
     assert rendered(summarise(tmp_path / "run"), name)
 
 
-def test_json_says_what_changed(either: Summary) -> None:
-    document = json.loads(rendered(either, "json"))
+def test_json_says_what_changed(either_night: Summary) -> None:
+    document = json.loads(rendered(either_night, "json"))
     assert schema.problems(document, "matrix") == []
     told = document["comparison"]
-    comparison = either.comparison
+    comparison = either_night.comparison
     assert comparison is not None
     assert len(told["changes"]) == len(comparison.changes) == sum(told["counts"].values())
     assert told["fair"] is comparison.fair
     assert document["scope"] == comparison.scope.digest
-    assert json.loads(exports.as_json(either.run, either.cells))["comparison"] is None
+    assert json.loads(exports.as_json(either_night.run, either_night.cells))["comparison"] is None
 
 
 # JUnit
@@ -118,26 +99,26 @@ def junit_cases(text: str) -> dict[tuple[str, str], list[str]]:
     }
 
 
-def test_junit_is_read_by_others_and_counts_agree(either: Summary) -> None:
-    text = rendered(either, "junit")
+def test_junit_is_read_by_others_and_counts_agree(either_night: Summary) -> None:
+    text = rendered(either_night, "junit")
     read = junitparser.JUnitXml.fromstring(text.encode())
-    tally = statuses(either)
+    tally = statuses(either_night)
     found = Counter(type(one).__name__ for suite in read for case in suite for one in case.result)
     assert found == {
         "Failure": tally[Status.FAIL],
         "Error": tally[Status.LAB] + tally[Status.UNDETERMINED],
         "Skipped": tally[Status.SKIP] + tally[Status.FLAKY],
     }
-    assert (read.tests, read.failures) == (len(either.cells), tally[Status.FAIL])
+    assert (read.tests, read.failures) == (len(either_night.cells), tally[Status.FAIL])
     assert (read.errors, read.skipped) == (found["Error"], found["Skipped"])
     for suite in read:
         assert suite.tests == len(list(suite))
 
 
-def test_junit_names_are_unique_and_lead_to_the_cell(night: Summary) -> None:
-    cases = junit_cases(rendered(night, "junit"))
-    assert {name for _, name in cases} == {*night.cells["cell"]}
-    for one in results(night.cells):
+def test_junit_names_are_unique_and_lead_to_the_cell(second_night: Summary) -> None:
+    cases = junit_cases(rendered(second_night, "junit"))
+    assert {name for _, name in cases} == {*second_night.cells["cell"]}
+    for one in results(second_night.cells):
         name = (f"{one.userland}.{one.mode}.{one.scenario}", one.cell)
         assert cases[name] == ([one.status.terms.junit] if one.status is not Status.PASS else [])
 
@@ -152,17 +133,17 @@ def test_junit_of_a_run_that_was_cut_short_has_an_error(tmp_path: Path) -> None:
 
 
 def test_junit_that_would_be_too_large_drops_what_passed_and_says_so(
-    night: Summary, monkeypatch: pytest.MonkeyPatch
+    second_night: Summary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = rendered(night, "junit")
+    whole = rendered(second_night, "junit")
     monkeypatch.setattr(junit, "MOST_BYTES", len(whole) // 2)
-    cases = junit_cases(rendered(night, "junit"))
-    tally = statuses(night)
-    assert len(cases) == len(night.cells) - tally[Status.PASS] + 1
+    cases = junit_cases(rendered(second_night, "junit"))
+    tally = statuses(second_night)
+    assert len(cases) == len(second_night.cells) - tally[Status.PASS] + 1
     assert sum(tags == ["failure"] for tags in cases.values()) == tally[Status.FAIL]
     monkeypatch.setattr(junit, "MOST_ELEMENTS", 60)
-    text = rendered(night, "junit")
-    assert f"{len(night.cells) - len(junit_cases(text)) + 1} cells do not fit into this file" in text
+    text = rendered(second_night, "junit")
+    assert f"{len(second_night.cells) - len(junit_cases(text)) + 1} cells do not fit into this file" in text
     assert len(text.encode()) <= len(whole) // 2
     assert sum(1 for _ in ET.fromstring(text).iter()) <= 60
 
@@ -185,11 +166,11 @@ def test_twelve_thousand_cells_keep_to_the_limits(large: Summary) -> None:
 # KTAP
 
 
-def test_ktap_is_as_its_specification_says(either: Summary) -> None:
-    tests = ktap_reader.read(rendered(either, "ktap"))
+def test_ktap_is_as_its_specification_says(either_night: Summary) -> None:
+    tests = ktap_reader.read(rendered(either_night, "ktap"))
     leaves = [leaf for pair in tests for leaf in pair.subtests]
     found = Counter((leaf.ok, leaf.directive) for leaf in leaves)
-    tally = statuses(either)
+    tally = statuses(either_night)
     assert found == {
         (True, None): tally[Status.PASS],
         (False, None): tally[Status.FAIL],
@@ -199,9 +180,9 @@ def test_ktap_is_as_its_specification_says(either: Summary) -> None:
     assert all(leaf.said for leaf in leaves if leaf.directive or not leaf.ok)
 
 
-def test_ktap_blames_a_pair_only_for_what_failed(night: Summary) -> None:
+def test_ktap_blames_a_pair_only_for_what_failed(second_night: Summary) -> None:
     seen: dict[tuple[bool, str | None], set[frozenset[str]]] = {}
-    for pair in ktap_reader.read(rendered(night, "ktap")):
+    for pair in ktap_reader.read(rendered(second_night, "ktap")):
         below = frozenset(f"{leaf.ok} {leaf.directive}" for leaf in pair.subtests)
         seen.setdefault((pair.ok, pair.directive), set()).add(below)
     assert all("False None" in below for below in seen[False, None])
@@ -243,7 +224,9 @@ def test_the_reader_of_ktap_is_strict(wrong: str) -> None:
 # KCIDB
 
 
-@pytest.mark.parametrize("which", ["night", "hostile", "large"])
+@pytest.mark.parametrize(
+    "which", ["second_night", "hostile_night", "large"], ids=["night", "hostile", "large"]
+)
 def test_kcidb_is_valid(request: pytest.FixtureRequest, which: str) -> None:
     kcidb_schema = pytest.importorskip("kcidb_io").schema
     told: Summary = request.getfixturevalue(which)
@@ -261,9 +244,9 @@ def test_kcidb_is_valid(request: pytest.FixtureRequest, which: str) -> None:
     assert len(document["incidents"]) == statuses(told)[Status.FAIL]
 
 
-def test_kcidb_validation_would_fail(night: Summary) -> None:
+def test_kcidb_validation_would_fail(second_night: Summary) -> None:
     latest = pytest.importorskip("kcidb_io").schema.LATEST
-    document = json.loads(rendered(night, "kcidb"))
+    document = json.loads(rendered(second_night, "kcidb"))
     document["tests"][0]["path"] = "criu -> cold"
     with pytest.raises(Exception, match="criu -> cold"):
         latest.validate(document)
@@ -318,9 +301,9 @@ def test_white_can_be_read_on_the_badge(colour: str) -> None:
     assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
 
-def test_the_badge_has_its_words_for_those_who_see_no_picture(either: Summary) -> None:
-    root = ET.fromstring(rendered(either, "badge"))
-    words, _ = badge.state(either.run, either.cells, either.comparison)
+def test_the_badge_has_its_words_for_those_who_see_no_picture(either_night: Summary) -> None:
+    root = ET.fromstring(rendered(either_night, "badge"))
+    words, _ = badge.state(either_night.run, either_night.cells, either_night.comparison)
     assert "new breakage" in words
     assert root.attrib["role"] == "img"
     assert root.attrib["aria-label"] == f"{badge.NAME}: {words}"
@@ -362,14 +345,16 @@ def test_a_failure_is_never_green(tmp_path: Path) -> None:
 # The terminal
 
 
-def test_the_terminal_tells_what_changed_and_whether_it_is_fair(night: Summary, hostile: Summary) -> None:
-    text = night.text()
-    changed = text.partition(str(night.run.directory))[2].partition("\n")[2]
+def test_the_terminal_tells_what_changed_and_whether_it_is_fair(
+    second_night: Summary, hostile_night: Summary
+) -> None:
+    text = second_night.text()
+    changed = text.partition(str(second_night.run.directory))[2].partition("\n")[2]
     assert re.match(r"\n\d+ new breakages against 20261120-200000-beef", changed)
     assert "The two runs are alike in all but their kernels." in changed
     assert "another kernel: debian-6.6 was 6.6.7-cloud-amd64" in changed
     assert re.search(r"^regression · \d+ cells$", changed, re.M)
     assert re.search(r"^still failing · \d+ cells, \d+ of them for another reason$", changed, re.M)
     assert re.search(r"^no answer any more · \d+ cells$", changed, re.M)
-    assert "Not a fair comparison" in hostile.text()
-    assert all(line.isprintable() for line in hostile.text().splitlines())
+    assert "Not a fair comparison" in hostile_night.text()
+    assert all(line.isprintable() for line in hostile_night.text().splitlines())

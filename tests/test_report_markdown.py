@@ -7,30 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from markdown_it import MarkdownIt
-from second_nights import rendered, second_night
+from second_nights import rendered
 
 from harness.report import markdown, summary
 from harness.report.markup import code, plain
 from harness.report.write import Summary
-
-
-@pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """A second night with every verdict and every kind of change."""
-    return second_night(tmp_path_factory.mktemp("night"))
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    """The same with hostile text everywhere."""
-    return second_night(tmp_path_factory.mktemp("hostile"), hostile=True)
-
-
-@pytest.fixture(params=["night", "hostile"])
-def either(request: pytest.FixtureRequest) -> Summary:
-    """One of the two."""
-    found: Summary = request.getfixturevalue(request.param)
-    return found
 
 
 def tokens(text: str) -> Iterator[str]:
@@ -40,8 +21,8 @@ def tokens(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["summary", "markdown"])
-def test_markdown_holds_no_markup_of_a_guest(hostile: Summary, name: str) -> None:
-    text = rendered(hostile, name)
+def test_markdown_holds_no_markup_of_a_guest(hostile_night: Summary, name: str) -> None:
+    text = rendered(hostile_night, name)
     kinds = set(tokens(text))
     assert kinds.isdisjoint(
         {"html_block", "html_inline", "link_open", "image", "fence", "code_block", "em_open"}
@@ -74,8 +55,8 @@ def test_a_plain_name_stays_as_it_is() -> None:
     assert code("a|b`") == "`` a\\x7cb` ``"
 
 
-def test_the_summary_says_the_state_first_and_then_counts(night: Summary) -> None:
-    lines = rendered(night, "summary").splitlines()
+def test_the_summary_says_the_state_first_and_then_counts(second_night: Summary) -> None:
+    lines = rendered(second_night, "summary").splitlines()
     assert re.match(r"### \d+ new breakages against 20261120-200000-beef, \d+ fixed", lines[0])
     assert lines[2].startswith("| userland")
     headings = [line for line in lines if line.startswith("## ")]
@@ -84,16 +65,16 @@ def test_the_summary_says_the_state_first_and_then_counts(night: Summary) -> Non
 
 @pytest.mark.parametrize("room", [1_000, 3_000, 10_000])
 def test_a_summary_that_is_too_long_is_cut_and_says_so(
-    either: Summary, room: int, monkeypatch: pytest.MonkeyPatch
+    either_night: Summary, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summary, "MOST_BYTES", room)
-    text = rendered(either, "summary")
+    text = rendered(either_night, "summary")
     assert len(text.encode()) <= room
     assert re.search(r"Cut here: [\d,]+ more lines do not fit\. matrix\.json and matrix\.md", text)
 
 
-def test_the_markdown_matrix_has_every_square(night: Summary) -> None:
-    text = "\n".join(markdown.matrices(night.run, night.cells))
+def test_the_markdown_matrix_has_every_square(second_night: Summary) -> None:
+    text = "\n".join(markdown.matrices(second_night.run, second_night.cells))
     rows = [line for line in text.splitlines() if line.startswith("| debian-")]
     assert len(rows) == 8
     assert all(row.count("|") == 8 + 3 for row in rows)
